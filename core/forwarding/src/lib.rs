@@ -1,0 +1,1 @@
+//! Pure forwarding logic: RTP rewriting per viewer, GOP cache, key-frame budget.

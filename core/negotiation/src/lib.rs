@@ -1,0 +1,1 @@
+//! Pure negotiation logic: codecs, formats, RTX, header extensions, candidates, session life cycle.

@@ -1,0 +1,1 @@
+//! Typed units and identifiers of RTP media.

@@ -1,0 +1,1 @@
+//! Pure state of the signalling server: peers, roles, sessions.

@@ -1,0 +1,1 @@
+//! The signalling server: WebSocket, HTTP, TLS, pages.

@@ -1,0 +1,2 @@
+//! The signalling server as a program.
+fn main() {}
