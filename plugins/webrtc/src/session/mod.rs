@@ -1,0 +1,22 @@
+//! One WebRTC session: webrtcbin wrapped, and what its version 1.22 needs mended around it.
+//!
+//! ```text
+//!  signaller ──descriptions, candidates──► connection ──events──► the element's coordinator
+//!                                            │
+//!                         pipeline ──────────┤  a viewer's own pipeline and bus
+//!                         rtcp_watch ────────┤  when the peer was last heard of
+//!                         list_path ─────────┘  keeps buffer lists whole on the way to the socket
+//! ```
+//!
+//! Nothing here decides: a [`Connection`] carries commands to webrtcbin and its answers back.
+
+mod candidates;
+mod connection;
+mod list_path;
+mod pipeline;
+mod rtcp_watch;
+
+pub(crate) use candidates::PublicAddress;
+pub(crate) use connection::{Connection, ConnectionConfig, ConnectionEvent, DescriptionError};
+pub(crate) use list_path::bypass_fec;
+pub(crate) use pipeline::SessionPipeline;
