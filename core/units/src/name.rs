@@ -102,7 +102,11 @@ fn bounded<const MAX: usize>(
         return Err(NameError::Empty);
     }
     let bounded = ArrayString::from(name).map_err(|_| NameError::TooLong { max: MAX })?;
-    if name.bytes().all(is_allowed) { Ok(bounded) } else { Err(NameError::BadCharacter) }
+    if name.bytes().all(is_allowed) {
+        Ok(bounded)
+    } else {
+        Err(NameError::BadCharacter)
+    }
 }
 
 /// The `token-char` of RFC 8866 §9.
@@ -142,11 +146,17 @@ mod tests {
 
     #[test]
     fn characters_that_could_break_out_of_a_line_are_refused() {
-        for name in ["a b", "a\r\n", "a:b", "a/b", "a\"b", "ä", "a\0", "a(b)", "a;b", "a[b]"] {
+        for name in [
+            "a b", "a\r\n", "a:b", "a/b", "a\"b", "ä", "a\0", "a(b)", "a;b", "a[b]",
+        ] {
             assert_eq!(Mid::new(name), Err(NameError::BadCharacter), "{name:?}");
             assert_eq!(Rid::new(name), Err(NameError::BadCharacter), "{name:?}");
         }
-        assert_eq!(Rid::new("a.b"), Err(NameError::BadCharacter), "a token, but no rid");
+        assert_eq!(
+            Rid::new("a.b"),
+            Err(NameError::BadCharacter),
+            "a token, but no rid"
+        );
     }
 
     #[test]

@@ -84,7 +84,11 @@ impl Div<Bitrate> for DataSize {
     /// How long this much takes at `rate`; the longest span there is at a rate of zero.
     fn div(self, rate: Bitrate) -> Duration {
         if rate.0 == 0 {
-            return if self.0 == 0 { Duration::ZERO } else { Duration::MAX };
+            return if self.0 == 0 {
+                Duration::ZERO
+            } else {
+                Duration::MAX
+            };
         }
         Duration::from_nanos(clamp(
             (u128::from(self.0) * 8 * NANOS_PER_SECOND).div_ceil(u128::from(rate.0)),
@@ -127,7 +131,9 @@ impl Mul<Duration> for Bitrate {
 
     /// What arrives within `span`, in whole bytes.
     fn mul(self, span: Duration) -> DataSize {
-        DataSize(clamp(u128::from(self.0).saturating_mul(span.as_nanos()) / (8 * NANOS_PER_SECOND)))
+        DataSize(clamp(
+            u128::from(self.0).saturating_mul(span.as_nanos()) / (8 * NANOS_PER_SECOND),
+        ))
     }
 }
 

@@ -98,7 +98,11 @@ impl PayloadType {
 
     /// The payload type `number`, or none above 127.
     pub const fn new(number: u8) -> Option<Self> {
-        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
+        if number <= Self::MAX.0 {
+            Some(Self(number))
+        } else {
+            None
+        }
     }
 
     /// The number.
@@ -160,7 +164,10 @@ mod tests {
         assert_eq!(PayloadType::new(127), Some(PayloadType::MAX));
         assert_eq!(PayloadType::new(128), None);
         assert_eq!(PayloadType::try_from(200), Err(PayloadTypeError(200)));
-        assert_eq!(PayloadTypeError(200).to_string(), "payload type 200 does not fit seven bits");
+        assert_eq!(
+            PayloadTypeError(200).to_string(),
+            "payload type 200 does not fit seven bits"
+        );
         assert_eq!(PayloadType::try_from(96).unwrap().number(), 96);
     }
 

@@ -99,14 +99,24 @@ mod tests {
     fn arithmetic_saturates_at_both_ends_of_time() {
         let early = Timestamp::from_millis(5);
         let late = Timestamp::from_millis(9);
-        assert_eq!(early - late, Duration::ZERO, "a clock that stood still is no reason to panic");
+        assert_eq!(
+            early - late,
+            Duration::ZERO,
+            "a clock that stood still is no reason to panic"
+        );
         assert_eq!(early - Duration::from_secs(1), Timestamp::ZERO);
-        assert_eq!(Timestamp::new(Duration::MAX) + Duration::from_secs(1), Timestamp::new(Duration::MAX));
+        assert_eq!(
+            Timestamp::new(Duration::MAX) + Duration::from_secs(1),
+            Timestamp::new(Duration::MAX)
+        );
     }
 
     #[test]
     fn an_instant_reads_as_seconds() {
-        assert_eq!(Timestamp::from(Duration::from_micros(1_500_001)).to_string(), "1.500001 s");
+        assert_eq!(
+            Timestamp::from(Duration::from_micros(1_500_001)).to_string(),
+            "1.500001 s"
+        );
     }
 
     #[test]
