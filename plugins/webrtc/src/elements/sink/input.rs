@@ -1,0 +1,179 @@
+//! From a sink pad to the renditions of its stream.
+//!
+//! ```text
+//!  sink pad (ghost) ─► clocksync ─► appsink ─► rendition 1's appsrc
+//!                                         └──► rendition 2's appsrc …
+//! ```
+//!
+//! What comes in is dropped while there is no rendition. Each stream has its own path and thread (upstream's):
+//! one that is silent holds up no other.
+
+use std::sync::{Arc, Mutex};
+
+use gst::glib;
+use gst::prelude::*;
+use weir_forwarding::RenditionId;
+
+use crate::encoder::RenditionInput;
+use crate::lock;
+
+/// What comes in by a pad, besides media. Emitted on upstream's streaming thread.
+#[derive(Debug)]
+pub(super) enum InputEvent {
+    /// The media's caps are known, or changed.
+    Caps(gst::Caps),
+    /// The stream ended.
+    Eos,
+}
+
+/// One sink pad's way in.
+#[derive(Debug)]
+pub(super) struct Input {
+    clocksync: gst::Element,
+    appsink: gst_app::AppSink,
+    renditions: Renditions,
+}
+
+impl Input {
+    /// Builds the way in inside `bin`, and returns the pad that the sink pad's ghost is to point at.
+    ///
+    /// # Errors
+    /// When an element is missing.
+    pub(super) fn new(
+        bin: &gst::Bin,
+        events: impl Fn(InputEvent) + Clone + Send + Sync + 'static,
+    ) -> Result<(Self, gst::Pad), glib::BoolError> {
+        let clocksync = gst::ElementFactory::make("clocksync").build()?;
+        let appsink = gst_app::AppSink::builder().sync(false).async_(false).enable_last_sample(false).build();
+        let renditions = Renditions::default();
+        let first = clocksync.static_pad("sink").ok_or_else(|| glib::bool_error!("clocksync has no sink pad"))?;
+        let last = appsink.static_pad("sink").ok_or_else(|| glib::bool_error!("appsink has no sink pad"))?;
+
+        let caps_events = events.clone();
+        let caps_renditions = renditions.clone();
+        last.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::EventView::Caps(event)) = info.event().map(|event| event.view()) {
+                caps_renditions.set_caps(&event.caps_owned());
+                caps_events(InputEvent::Caps(event.caps_owned()));
+            }
+            gst::PadProbeReturn::Ok
+        });
+        let buffer_renditions = renditions.clone();
+        let sync = SyncOnce { clocksync: clocksync.downgrade(), decided: Mutex::default() };
+        appsink.set_callbacks(
+            gst_app::AppSinkCallbacks::builder()
+                .new_sample(move |appsink| {
+                    let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                    sync.decide(appsink);
+                    buffer_renditions.push(&sample, appsink);
+                    Ok(gst::FlowSuccess::Ok)
+                })
+                .eos(move |_| events(InputEvent::Eos))
+                .build(),
+        );
+
+        let elements = [&clocksync, appsink.upcast_ref()];
+        bin.add_many(elements)?;
+        gst::Element::link_many(elements)?;
+        for element in elements {
+            element.sync_state_with_parent()?;
+        }
+        Ok((Self { clocksync, appsink, renditions }, first))
+    }
+
+    /// Where media of this stream is to go from here on.
+    pub(super) fn attach(&self, id: RenditionId, input: RenditionInput) {
+        lock(&self.renditions.0).push((id, input));
+    }
+
+    /// Stops sending media to a rendition.
+    pub(super) fn detach(&self, id: RenditionId) {
+        lock(&self.renditions.0).retain(|(other, _)| *other != id);
+    }
+
+    /// Asks upstream for a key frame. Runs upstream's code: to be called without a lock.
+    pub(super) fn request_key_frame(&self) {
+        if let Some(pad) = self.appsink.static_pad("sink") {
+            pad.push_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        }
+    }
+
+    /// Takes the way in out of `bin` again.
+    pub(super) fn remove(&self, bin: &gst::Bin) {
+        for element in [&self.clocksync, self.appsink.upcast_ref()] {
+            element.set_locked_state(true);
+            let _ = element.set_state(gst::State::Null);
+            let _ = bin.remove(element);
+        }
+    }
+
+    /// Whether `object` is part of this way in.
+    pub(super) fn contains(&self, object: &gst::Object) -> bool {
+        object == self.clocksync.upcast_ref::<gst::Object>() || object == self.appsink.upcast_ref::<gst::Object>()
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Renditions(Arc<Mutex<Vec<(RenditionId, RenditionInput)>>>);
+
+impl Renditions {
+    fn set_caps(&self, caps: &gst::Caps) {
+        for (_, input) in self.snapshot() {
+            input.set_caps(caps);
+        }
+    }
+
+    fn push(&self, sample: &gst::Sample, appsink: &gst_app::AppSink) {
+        let renditions = self.snapshot();
+        if renditions.is_empty() {
+            return;
+        }
+        let Some(buffer) = sample.buffer_owned().map(|buffer| in_running_time(buffer, sample, appsink)) else {
+            return;
+        };
+        for (_, input) in renditions {
+            input.push(buffer.clone());
+        }
+    }
+
+    /// Pushing calls into GStreamer: it happens without the lock.
+    fn snapshot(&self) -> Vec<(RenditionId, RenditionInput)> {
+        lock(&self.0).clone()
+    }
+}
+
+/// The buffer with its timestamps as running times, which all renditions and viewers share; one without a
+/// timestamp gets the time at which it came.
+fn in_running_time(mut buffer: gst::Buffer, sample: &gst::Sample, appsink: &gst_app::AppSink) -> gst::Buffer {
+    let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+    let to_running_time = |time: Option<gst::ClockTime>| segment.and_then(|segment| segment.to_running_time(time?));
+    let pts = to_running_time(buffer.pts()).or_else(|| appsink.current_running_time());
+    let dts = to_running_time(buffer.dts());
+    let buffer_ref = buffer.make_mut();
+    buffer_ref.set_pts(pts);
+    buffer_ref.set_dts(dts);
+    buffer
+}
+
+/// Decides once per stream whether its buffers have to be held until they are due.
+///
+/// A live source sends in real time by itself; holding its buffers as well would add the pipeline's latency to
+/// every picture. Files and the like are held, for they would run through at once.
+#[derive(Debug)]
+struct SyncOnce {
+    clocksync: glib::WeakRef<gst::Element>,
+    decided: Mutex<bool>,
+}
+
+impl SyncOnce {
+    fn decide(&self, appsink: &gst_app::AppSink) {
+        if std::mem::replace(&mut *lock(&self.decided), true) {
+            return;
+        }
+        let mut query = gst::query::Latency::new();
+        let is_live = appsink.static_pad("sink").is_some_and(|pad| pad.peer_query(&mut query)) && query.result().0;
+        if is_live && let Some(clocksync) = self.clocksync.upgrade() {
+            clocksync.set_property("sync", false);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The pad at a rendition's end: a payloader's buffers in, frames for the hub out.
+
+use std::sync::{Arc, Mutex};
+
+use gst::prelude::*;
+use weir_forwarding::{Frame, FrameAssembler, PayloadFormat};
+
+use super::packets::Packet;
+use crate::lock;
+
+/// What comes out of a rendition. Emitted on its streaming thread.
+#[derive(Debug)]
+pub(crate) enum RenditionOutput {
+    /// A frame's packets.
+    Frame(Arc<Frame<Packet>>),
+    /// The last frame is out.
+    Eos,
+}
+
+/// Makes the pad, a sink pad of no element, for packets of `format`.
+pub(crate) fn make(
+    format: PayloadFormat,
+    output: impl Fn(RenditionOutput) + Send + Sync + 'static,
+) -> gst::Pad {
+    let end = Arc::new(End { format, assembler: Mutex::new(FrameAssembler::new(format)), output: Box::new(output) });
+    let (chain, chain_list, event) = (end.clone(), end.clone(), end);
+    gst::Pad::builder(gst::PadDirection::Sink)
+        .chain_function(move |_, _, buffer| {
+            chain.handle([buffer]);
+            Ok(gst::FlowSuccess::Ok)
+        })
+        .chain_list_function(move |_, _, list| {
+            chain_list.handle(list.iter_owned());
+            Ok(gst::FlowSuccess::Ok)
+        })
+        .event_function(move |_, _, received| {
+            if received.type_() == gst::EventType::Eos {
+                event.end();
+            }
+            true
+        })
+        .build()
+}
+
+struct End {
+    format: PayloadFormat,
+    assembler: Mutex<FrameAssembler<Packet>>,
+    output: Box<dyn Fn(RenditionOutput) + Send + Sync>,
+}
+
+impl End {
+    fn handle(&self, buffers: impl IntoIterator<Item = gst::Buffer>) {
+        for buffer in buffers {
+            let pts = buffer.pts().map(Into::into);
+            match Packet::parse(self.format, buffer) {
+                Ok((packet, payload)) => lock(&self.assembler).handle_packet(packet, payload, pts),
+                Err(error) => gst::warning!(crate::CAT, "a payloader made an unusable packet: {error}"),
+            }
+        }
+        self.emit();
+    }
+
+    fn end(&self) {
+        lock(&self.assembler).handle_end();
+        self.emit();
+        (self.output)(RenditionOutput::Eos);
+    }
+
+    /// Frames leave without the lock.
+    fn emit(&self) {
+        loop {
+            let frame = lock(&self.assembler).poll_frame();
+            let Some(frame) = frame else { return };
+            (self.output)(RenditionOutput::Frame(Arc::new(frame)));
+        }
+    }
+}
