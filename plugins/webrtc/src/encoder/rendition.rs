@@ -26,7 +26,8 @@ pub(crate) struct RenditionSpec {
 }
 
 impl RenditionSpec {
-    fn is_raw(&self) -> bool {
+    /// Whether an encoder is needed.
+    pub(crate) fn is_raw(&self) -> bool {
         self.input.structure(0).is_some_and(|s| s.name().ends_with("/x-raw"))
     }
 }

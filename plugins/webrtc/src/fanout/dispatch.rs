@@ -110,8 +110,10 @@ impl State {
         let Some(state) = self.renditions.get_mut(&rendition) else { return };
         // The cache and the round change together: whoever joins later gets the frame from one or the other.
         state.handle_frame(&frame, now);
+        let stream = state.stream;
         self.collect_commands(rendition);
-        let outputs: Vec<_> = self.outputs.values().cloned().collect();
+        let outputs: Vec<_> =
+            self.outputs.values().filter(|output| output.id().stream == stream).cloned().collect();
         self.current = Some(Round { rendition, frame, outputs: outputs.into_iter() });
     }
 }

@@ -92,12 +92,13 @@ impl Hub {
     pub(crate) fn add_rendition(
         &self,
         id: RenditionId,
+        stream: u32,
         format: weir_forwarding::PayloadFormat,
         clock_rate: u32,
         joining: Joining,
         on_end: impl Fn() + Send + Sync + 'static,
     ) -> gst::Pad {
-        self.shared.lock().renditions.insert(id, RenditionState::new(clock_rate, joining));
+        self.shared.lock().renditions.insert(id, RenditionState::new(stream, clock_rate, joining));
         let shared = Arc::downgrade(&self.shared);
         rendition_pad::make(format, move |output| match output {
             rendition_pad::RenditionOutput::Frame(frame) => {
@@ -275,6 +276,7 @@ pub(super) struct Push {
 }
 
 pub(super) struct RenditionState {
+    pub(super) stream: u32,
     gop: GopCache<Packet>,
     budget: KeyFrameBudget,
     clock_rate: u32,
@@ -282,8 +284,9 @@ pub(super) struct RenditionState {
 }
 
 impl RenditionState {
-    fn new(clock_rate: u32, joining: Joining) -> Self {
+    fn new(stream: u32, clock_rate: u32, joining: Joining) -> Self {
         Self {
+            stream,
             gop: GopCache::new(GopCache::<Packet>::DEFAULT_LIMIT),
             budget: KeyFrameBudget::new(KeyFrameConfig::default()),
             clock_rate,

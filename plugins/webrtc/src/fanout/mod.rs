@@ -25,7 +25,6 @@ mod rendition_pad;
 mod viewer_pad;
 mod watchdog;
 
-pub(crate) use hub::{Hub, HubEvent, OutputCounters, OutputSpec};
+pub(crate) use hub::{Hub, HubEvent, Joining, OutputSpec};
 pub(crate) use output::OutputId;
-pub(crate) use rendition_pad::RenditionOutput;
 pub(crate) use viewer_pad::ViewerPad;

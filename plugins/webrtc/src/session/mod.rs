@@ -19,4 +19,4 @@ mod rtcp_watch;
 pub(crate) use candidates::PublicAddress;
 pub(crate) use connection::{Connection, ConnectionConfig, ConnectionEvent, DescriptionError};
 pub(crate) use list_path::bypass_fec;
-pub(crate) use pipeline::SessionPipeline;
+pub(crate) use pipeline::{PipelineEvent, SessionPipeline};

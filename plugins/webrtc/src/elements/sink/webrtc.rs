@@ -5,7 +5,6 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::BaseWebRTCSinkImpl;
-use super::imp::BaseWebRTCSinkExtImpl;
 
 /// The subclass that embeds servers.
 #[derive(Default)]
