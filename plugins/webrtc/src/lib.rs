@@ -1,1 +1,4 @@
 //! The `weir` GStreamer plugin.
+
+pub mod runtime;
+pub mod signaller;
