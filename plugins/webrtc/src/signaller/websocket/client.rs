@@ -111,30 +111,63 @@ pub(super) enum Command {
 pub(super) enum Event {
     ClientId(String),
     RequestMeta,
-    SessionRequested { session: String, peer: String, offer: Option<String> },
-    SessionStarted { session: String, peer: String },
-    Description { session: String, sdp: Sdp },
-    Candidate { session: String, ice: Ice },
-    SessionEnded { session: String, error: Option<String> },
+    SessionRequested {
+        session: String,
+        peer: String,
+        offer: Option<String>,
+    },
+    SessionStarted {
+        session: String,
+        peer: String,
+    },
+    Description {
+        session: String,
+        sdp: Sdp,
+    },
+    Candidate {
+        session: String,
+        ice: Ice,
+    },
+    SessionEnded {
+        session: String,
+        error: Option<String>,
+    },
     ConnectionLost(String),
     ConnectionRestored,
     Warning(String),
     Error(String),
-    ProducerAdded { peer: String, meta: Option<Value>, new: bool },
-    ProducerRemoved { peer: String, meta: Option<Value> },
+    ProducerAdded {
+        peer: String,
+        meta: Option<Value>,
+        new: bool,
+    },
+    ProducerRemoved {
+        peer: String,
+        meta: Option<Value>,
+    },
 }
 
 /// What the next wake-up is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Link {
     /// Nothing is open; the next attempt is due.
-    Waiting { until: Duration },
-    Dialling { deadline: Duration },
+    Waiting {
+        until: Duration,
+    },
+    Dialling {
+        deadline: Duration,
+    },
     /// Connected, not welcomed yet.
-    Greeting { deadline: Duration },
+    Greeting {
+        deadline: Duration,
+    },
     /// Welcomed; the element's metadata was asked for.
-    Registering { since: Duration },
-    Registered { since: Duration },
+    Registering {
+        since: Duration,
+    },
+    Registered {
+        since: Duration,
+    },
     Ended,
 }
 
@@ -184,7 +217,9 @@ impl Client {
     /// The connection is open; the server's welcome is next.
     pub(super) fn handle_connected(&mut self, now: Duration) {
         if matches!(self.link, Link::Dialling { .. }) {
-            self.link = Link::Greeting { deadline: now + WELCOME_TIMEOUT };
+            self.link = Link::Greeting {
+                deadline: now + WELCOME_TIMEOUT,
+            };
             self.last_heard = now;
             self.pinged = false;
         }
@@ -244,7 +279,9 @@ impl Client {
     pub(super) fn handle_timeout(&mut self, now: Duration) {
         match self.link {
             Link::Waiting { until } if until <= now => self.dial(now),
-            Link::Dialling { deadline } if deadline <= now => self.drop_dead("the server does not answer", now),
+            Link::Dialling { deadline } if deadline <= now => {
+                self.drop_dead("the server does not answer", now)
+            }
             Link::Greeting { deadline } if deadline <= now => {
                 self.drop_dead("the server says nothing; is it a signalling server?", now);
             }
@@ -260,11 +297,15 @@ impl Client {
     /// When to call [`Self::handle_timeout`] next.
     pub(super) fn poll_timeout(&self) -> Option<Duration> {
         match self.link {
-            Link::Waiting { until: at } | Link::Dialling { deadline: at } | Link::Greeting { deadline: at } => Some(at),
+            Link::Waiting { until: at }
+            | Link::Dialling { deadline: at }
+            | Link::Greeting { deadline: at } => Some(at),
             Link::Registering { .. } => Some(self.keep_alive_at()),
-            Link::Registered { .. } => {
-                Some(self.watch.poll_timeout().map_or(self.keep_alive_at(), |at| at.min(self.keep_alive_at())))
-            }
+            Link::Registered { .. } => Some(
+                self.watch
+                    .poll_timeout()
+                    .map_or(self.keep_alive_at(), |at| at.min(self.keep_alive_at())),
+            ),
             Link::Ended => None,
         }
     }
@@ -333,12 +374,20 @@ impl Client {
             ServerMessage::PeerStatusChanged { roles, meta, peer_id } => {
                 self.handle_peer_status(peer_id, &roles, meta, now);
             }
-            ServerMessage::SessionStarted { peer_id, session_id } => self.handle_session_started(peer_id, session_id),
-            ServerMessage::StartSession { peer_id, session_id, offer } => {
+            ServerMessage::SessionStarted { peer_id, session_id } => {
+                self.handle_session_started(peer_id, session_id)
+            }
+            ServerMessage::StartSession {
+                peer_id,
+                session_id,
+                offer,
+            } => {
                 self.handle_start_session(peer_id, session_id, offer);
             }
             ServerMessage::EndSession { session_id } => self.handle_end_session(session_id, None, now),
-            ServerMessage::EndSessionV1_1 { session_id, error } => self.handle_end_session(session_id, error, now),
+            ServerMessage::EndSessionV1_1 { session_id, error } => {
+                self.handle_end_session(session_id, error, now)
+            }
             ServerMessage::Peer(PeerMessage { session_id, payload }) => self.handle_peer(session_id, payload),
             ServerMessage::List { producers } => self.handle_list(producers, now),
             ServerMessage::ListConsumers { .. } => {}
@@ -355,7 +404,9 @@ impl Client {
         self.own_id = Some(peer_id.clone());
         self.emit(Event::ClientId(peer_id));
         // The version has to be chosen before anything else is said; a server that knows only 1.0 drops it.
-        self.send(ClientMessage::SetProtocolVersion { version: ProtocolVersion::V1_1 });
+        self.send(ClientMessage::SetProtocolVersion {
+            version: ProtocolVersion::V1_1,
+        });
         self.emit(Event::RequestMeta);
     }
 
@@ -374,10 +425,17 @@ impl Client {
 
     fn handle_list(&mut self, producers: Vec<Participant>, now: Duration) {
         let own_id = self.own_id.clone();
-        let others = producers.into_iter().filter(|one| is_id(&one.id) && own_id.as_ref() != Some(&one.id));
+        let others = producers
+            .into_iter()
+            .filter(|one| is_id(&one.id) && own_id.as_ref() != Some(&one.id));
         if self.config.part == Part::Listener {
             let listed: BTreeMap<_, _> = others.map(|one| (one.id, one.meta)).collect();
-            let gone: Vec<_> = self.producers.keys().filter(|id| !listed.contains_key(*id)).cloned().collect();
+            let gone: Vec<_> = self
+                .producers
+                .keys()
+                .filter(|id| !listed.contains_key(*id))
+                .cloned()
+                .collect();
             for peer in gone {
                 self.note_producer(peer, None, false, false);
             }
@@ -395,7 +453,10 @@ impl Client {
     fn note_producer(&mut self, peer: String, meta: Option<Value>, produces: bool, announced: bool) {
         if !produces {
             if let Some(known) = self.producers.remove(&peer) {
-                self.emit(Event::ProducerRemoved { peer, meta: meta.or(known) });
+                self.emit(Event::ProducerRemoved {
+                    peer,
+                    meta: meta.or(known),
+                });
             }
             return;
         }
@@ -416,7 +477,10 @@ impl Client {
         if self.config.part != Part::Producer || !is_id(&peer) || !is_id(&session) {
             tracing::debug!("ignored a request for a session");
         } else if self.sessions.len() >= MAX_SESSIONS {
-            self.send_end(&session, Some("too-many-sessions: this producer has no room for another session"));
+            self.send_end(
+                &session,
+                Some("too-many-sessions: this producer has no room for another session"),
+            );
         } else if self.sessions.insert(session.clone()) {
             self.emit(Event::SessionRequested { session, peer, offer });
         }
@@ -449,7 +513,10 @@ impl Client {
 
     fn handle_end_session(&mut self, session: String, error: Option<String>, now: Duration) {
         if self.sessions.remove(&session) {
-            self.emit(Event::SessionEnded { session: session.clone(), error: error.as_deref().map(quoted) });
+            self.emit(Event::SessionEnded {
+                session: session.clone(),
+                error: error.as_deref().map(quoted),
+            });
             self.watch.handle_ended(&session, now);
             self.drain_watch();
         }
@@ -460,7 +527,10 @@ impl Client {
             self.drain_watch();
         } else if self.quote_at <= now {
             self.quote_at = now + WARNING_INTERVAL;
-            self.emit(Event::Warning(format!("The signalling server says: {}", quoted(details))));
+            self.emit(Event::Warning(format!(
+                "The signalling server says: {}",
+                quoted(details)
+            )));
         } else {
             tracing::debug!("the signalling server complains too often");
         }
@@ -470,7 +540,9 @@ impl Client {
 /// The connection.
 impl Client {
     fn dial(&mut self, now: Duration) {
-        self.link = Link::Dialling { deadline: now + DIAL_TIMEOUT };
+        self.link = Link::Dialling {
+            deadline: now + DIAL_TIMEOUT,
+        };
         self.commands.push_back(Command::Dial);
     }
 
@@ -516,14 +588,18 @@ impl Client {
         {
             self.backoff.reset();
         }
-        self.link = Link::Waiting { until: now + self.backoff.next_delay() };
+        self.link = Link::Waiting {
+            until: now + self.backoff.next_delay(),
+        };
         self.own_id = None;
         self.sessions.clear();
         self.watch.handle_lost();
         if std::mem::replace(&mut self.outage, true) {
             tracing::debug!(reason, "the signalling server still cannot be reached");
         } else {
-            self.emit(Event::ConnectionLost(format!("The signalling server cannot be reached: {reason}; trying again")));
+            self.emit(Event::ConnectionLost(format!(
+                "The signalling server cannot be reached: {reason}; trying again"
+            )));
         }
     }
 
@@ -543,7 +619,10 @@ impl Client {
         let session_id = session.to_owned();
         if let Some(error) = error {
             let error = Some(error.to_owned());
-            self.send(ClientMessage::EndSessionV1_1 { session_id: session_id.clone(), error });
+            self.send(ClientMessage::EndSessionV1_1 {
+                session_id: session_id.clone(),
+                error,
+            });
         }
         self.send(ClientMessage::EndSession { session_id });
     }
@@ -551,7 +630,10 @@ impl Client {
     /// Ends a session at both ends.
     fn fail_session(&mut self, session: &str, reason: &str, now: Duration) {
         self.end_session(session, Some(reason), now);
-        self.emit(Event::SessionEnded { session: session.to_owned(), error: Some(reason.to_owned()) });
+        self.emit(Event::SessionEnded {
+            session: session.to_owned(),
+            error: Some(reason.to_owned()),
+        });
     }
 
     fn send_to_peer(&mut self, session: &str, payload: PeerPayload) {
@@ -569,9 +651,13 @@ impl Client {
             match command {
                 watch::Command::SetRoles { roles, meta } => self.send_status(roles, meta),
                 watch::Command::List => self.send(ClientMessage::List),
-                watch::Command::Start { peer_id } => self.send(ClientMessage::StartSession { peer_id, offer: None }),
+                watch::Command::Start { peer_id } => {
+                    self.send(ClientMessage::StartSession { peer_id, offer: None })
+                }
                 watch::Command::Abandon { session } => {
-                    let error = Some("connection-lost: the server was lost before the session was connected".to_owned());
+                    let error = Some(
+                        "connection-lost: the server was lost before the session was connected".to_owned(),
+                    );
                     self.emit(Event::SessionEnded { session, error });
                 }
                 watch::Command::Warn(sentence) => self.emit(Event::Warning(sentence)),
@@ -595,10 +681,15 @@ fn is_id(text: &str) -> bool {
 
 fn is_candidate(ice: &Ice) -> bool {
     let mid = ice.sdp_mid.as_deref().unwrap_or_default();
-    [&ice.candidate, mid].iter().all(|text| text.len() <= MAX_CANDIDATE && !text.contains('\0'))
+    [&ice.candidate, mid]
+        .iter()
+        .all(|text| text.len() <= MAX_CANDIDATE && !text.contains('\0'))
 }
 
 /// A stranger's sentence, short and on one line.
 fn quoted(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(MAX_COMPLAINT).collect()
+    text.chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .take(MAX_COMPLAINT)
+        .collect()
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use async_tungstenite::WebSocketStream;
 use async_tungstenite::tokio::{ClientStream, client_async_tls_with_connector_and_config};
 use async_tungstenite::tungstenite::client::IntoClientRequest;
 use async_tungstenite::tungstenite::error::Error as WsError;
 use async_tungstenite::tungstenite::handshake::client::Request;
 use async_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
-use async_tungstenite::WebSocketStream;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
@@ -31,7 +31,10 @@ pub(super) type Socket = WebSocketStream<ClientStream<TcpStream>>;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SettingsError {
     #[error("the certificate file {file:?} cannot be read: {error}")]
-    CaFile { file: String, error: rustls::pki_types::pem::Error },
+    CaFile {
+        file: String,
+        error: rustls::pki_types::pem::Error,
+    },
     #[error("the certificate file {file:?} has no certificate that can be used")]
     NoCertificates { file: String },
     #[error("the system has no certificates to verify servers by; set cafile")]
@@ -63,8 +66,15 @@ pub(super) struct Trust<'a> {
 impl Connector {
     /// # Errors
     /// What trying again cannot mend.
-    pub(super) fn new(url: &Url, headers: &[(String, String)], trust: &Trust<'_>) -> Result<Self, SettingsError> {
-        let mut request = url.as_str().into_client_request().map_err(SettingsError::Request)?;
+    pub(super) fn new(
+        url: &Url,
+        headers: &[(String, String)],
+        trust: &Trust<'_>,
+    ) -> Result<Self, SettingsError> {
+        let mut request = url
+            .as_str()
+            .into_client_request()
+            .map_err(SettingsError::Request)?;
         for (name, value) in headers {
             let invalid = || SettingsError::Header { name: name.clone() };
             let mut value = HeaderValue::from_str(value).map_err(|_| invalid())?;
@@ -83,7 +93,12 @@ impl Connector {
             "wss" => Some(TlsConnector::from(Arc::new(tls_config(trust)?))),
             _ => None,
         };
-        Ok(Self { host, port: url.port_or_known_default().unwrap_or(8443), request, tls })
+        Ok(Self {
+            host,
+            port: url.port_or_known_default().unwrap_or(8443),
+            request,
+            tls,
+        })
     }
 
     /// Opens a connection.
@@ -91,12 +106,17 @@ impl Connector {
     /// # Errors
     /// A sentence's end for the user, without addresses or secrets.
     pub(super) async fn connect(self) -> Result<Socket, String> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|error| error.to_string())?;
+        let stream = TcpStream::connect((self.host.as_str(), self.port))
+            .await
+            .map_err(|error| error.to_string())?;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
-        let connecting = client_async_tls_with_connector_and_config(self.request, stream, self.tls, Some(config));
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
+        let connecting =
+            client_async_tls_with_connector_and_config(self.request, stream, self.tls, Some(config));
         let (socket, _response) = connecting.await.map_err(|error| describe(&error))?;
         Ok(socket)
     }
@@ -108,7 +128,10 @@ pub(super) fn describe(error: &WsError) -> String {
         && let Some(inner) = error.get_ref()
         && let Some(rustls::Error::InvalidCertificate(why)) = inner.downcast_ref::<rustls::Error>()
     {
-        return format!("the server's certificate is refused ({})", describe_certificate(why));
+        return format!(
+            "the server's certificate is refused ({})",
+            describe_certificate(why)
+        );
     }
     match error {
         WsError::ConnectionClosed | WsError::AlreadyClosed => "it closed the connection".to_owned(),
@@ -119,7 +142,9 @@ pub(super) fn describe(error: &WsError) -> String {
 
 fn describe_certificate(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => "nobody that is trusted has signed it; see the property cafile".to_owned(),
+        CertificateError::UnknownIssuer => {
+            "nobody that is trusted has signed it; see the property cafile".to_owned()
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it belongs to another host name".to_owned()
         }
@@ -147,7 +172,10 @@ fn verifier(cafile: Option<&str>, provider: Arc<CryptoProvider>) -> Result<Roots
     let mut roots = RootCertStore::empty();
     let mut pinned = Vec::new();
     if let Some(file) = cafile {
-        let failed = |error| SettingsError::CaFile { file: file.to_owned(), error };
+        let failed = |error| SettingsError::CaFile {
+            file: file.to_owned(),
+            error,
+        };
         for certificate in CertificateDer::pem_file_iter(Path::new(file)).map_err(failed)? {
             let certificate = certificate.map_err(failed)?;
             if roots.add(certificate.clone()).is_ok() {
@@ -155,7 +183,9 @@ fn verifier(cafile: Option<&str>, provider: Arc<CryptoProvider>) -> Result<Roots
             }
         }
         if roots.is_empty() {
-            return Err(SettingsError::NoCertificates { file: file.to_owned() });
+            return Err(SettingsError::NoCertificates {
+                file: file.to_owned(),
+            });
         }
     } else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -189,11 +219,13 @@ impl ServerCertVerifier for RootsOrPinned {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verified =
-            self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+            self.webpki
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verified {
             // webpki complains of this after it has checked the dates; the name is left to check.
             Err(rustls::Error::InvalidCertificate(CertificateError::Other(why)))
-                if why.to_string() == "CaUsedAsEndEntity" && self.pinned.iter().any(|one| one == end_entity) =>
+                if why.to_string() == "CaUsedAsEndEntity"
+                    && self.pinned.iter().any(|one| one == end_entity) =>
             {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())

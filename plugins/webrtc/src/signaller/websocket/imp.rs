@@ -73,15 +73,15 @@ impl ObjectSubclass for Signaller {
 impl ObjectImpl for Signaller {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            fn string<'a>(
-                name: &'a str,
-                nick: &'a str,
-                blurb: &'a str,
-            ) -> glib::ParamSpecStringBuilder<'a> {
+            fn string<'a>(name: &'a str, nick: &'a str, blurb: &'a str) -> glib::ParamSpecStringBuilder<'a> {
                 glib::ParamSpecString::builder(name).nick(nick).blurb(blurb)
             }
             let flag = |name: &str, nick: &str, blurb: &str, default| {
-                glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb).default_value(default).build()
+                glib::ParamSpecBoolean::builder(name)
+                    .nick(nick)
+                    .blurb(blurb)
+                    .default_value(default)
+                    .build()
             };
             vec![
                 glib::ParamSpecOverride::for_interface::<Signallable>("manual-sdp-munging"),
@@ -92,7 +92,12 @@ impl ObjectImpl for Signaller {
                     .nick("Role")
                     .blurb("What to register as")
                     .build(),
-                string("producer-peer-id", "Producer", "Whom a consumer watches; it is waited for").build(),
+                string(
+                    "producer-peer-id",
+                    "Producer",
+                    "Whom a consumer watches; it is waited for",
+                )
+                .build(),
                 flag(
                     "connect-to-first-producer",
                     "Connect to the first producer",
@@ -111,7 +116,12 @@ impl ObjectImpl for Signaller {
                     "PEM file with the only certificates that are trusted, instead of the system's",
                 )
                 .build(),
-                flag("insecure-tls", "Insecure TLS", "Whether any certificate of the server's is taken", false),
+                flag(
+                    "insecure-tls",
+                    "Insecure TLS",
+                    "Whether any certificate of the server's is taken",
+                    false,
+                ),
                 glib::ParamSpecBoxed::builder::<gst::Structure>("headers")
                     .nick("Headers")
                     .blurb("Headers to add to the HTTP request, such as authorization")
@@ -122,9 +132,13 @@ impl ObjectImpl for Signaller {
                     "Whether to dial again when the server cannot be reached; if not, that is an error",
                     true,
                 ),
-                string("client-id", "Client id", "The id that the server gave; changes with every connection")
-                    .read_only()
-                    .build(),
+                string(
+                    "client-id",
+                    "Client id",
+                    "The id that the server gave; changes with every connection",
+                )
+                .read_only()
+                .build(),
             ]
         });
         &PROPERTIES
@@ -207,12 +221,19 @@ impl SignallableImpl for Signaller {
             WebRTCSDPType::Offer => SdpType::Offer,
             WebRTCSDPType::Answer | WebRTCSDPType::Pranswer => SdpType::Answer,
             kind => {
-                gst::warning!(CAT, imp = self, "nothing was sent: the wire has no description of type {kind:?}");
+                gst::warning!(
+                    CAT,
+                    imp = self,
+                    "nothing was sent: the wire has no description of type {kind:?}"
+                );
                 return;
             }
         };
         match description.sdp().as_text() {
-            Ok(sdp) => self.wish(Wish::SendDescription { session: session_id.to_owned(), sdp: Sdp { kind, sdp } }),
+            Ok(sdp) => self.wish(Wish::SendDescription {
+                session: session_id.to_owned(),
+                sdp: Sdp { kind, sdp },
+            }),
             Err(error) => gst::warning!(CAT, imp = self, "nothing was sent: {error}"),
         }
     }
@@ -224,19 +245,30 @@ impl SignallableImpl for Signaller {
             sdp_mid: sdp_mid.map(str::to_owned),
             username_fragment: None,
         };
-        self.wish(Wish::SendCandidate { session: session_id.to_owned(), ice });
+        self.wish(Wish::SendCandidate {
+            session: session_id.to_owned(),
+            ice,
+        });
     }
 
     fn end_session(&self, session_id: &str) {
-        self.wish(Wish::EndSession { session: session_id.to_owned(), error: None });
+        self.wish(Wish::EndSession {
+            session: session_id.to_owned(),
+            error: None,
+        });
     }
 
     fn end_session_with_error(&self, session_id: &str, error: Option<&str>) {
-        self.wish(Wish::EndSession { session: session_id.to_owned(), error: error.map(str::to_owned) });
+        self.wish(Wish::EndSession {
+            session: session_id.to_owned(),
+            error: error.map(str::to_owned),
+        });
     }
 
     fn session_connected(&self, session_id: &str) {
-        self.wish(Wish::SessionConnected { session: session_id.to_owned() });
+        self.wish(Wish::SessionConnected {
+            session: session_id.to_owned(),
+        });
     }
 }
 
@@ -266,7 +298,14 @@ impl Signaller {
         }
         let (cafile, insecure) = (settings.cafile.clone(), settings.insecure_tls);
         let (run, outlet) = Run::start(&runtime, config, move || {
-            Connector::new(&address.url, &headers, &Trust { cafile: cafile.as_deref(), insecure })
+            Connector::new(
+                &address.url,
+                &headers,
+                &Trust {
+                    cafile: cafile.as_deref(),
+                    insecure,
+                },
+            )
         });
         state.run = Some(run);
         delivery::start(&runtime, &self.obj(), outlet);
@@ -319,5 +358,9 @@ fn headers(structure: Option<&gst::StructureRef>) -> Vec<(String, String)> {
         Ok(text) => text,
         Err(_) => value.serialize().map(|text| text.to_string()).unwrap_or_default(),
     };
-    structure.into_iter().flat_map(|headers| headers.iter()).map(|(name, value)| (name.to_string(), text(value))).collect()
+    structure
+        .into_iter()
+        .flat_map(|headers| headers.iter())
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect()
 }

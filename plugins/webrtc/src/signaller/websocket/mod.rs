@@ -76,5 +76,9 @@ pub enum SignallerRole {
 }
 
 static CAT: std::sync::LazyLock<gst::DebugCategory> = std::sync::LazyLock::new(|| {
-    gst::DebugCategory::new("weirsignaller", gst::DebugColorFlags::empty(), Some("Weir's WebSocket signaller"))
+    gst::DebugCategory::new(
+        "weirsignaller",
+        gst::DebugColorFlags::empty(),
+        Some("Weir's WebSocket signaller"),
+    )
 });
