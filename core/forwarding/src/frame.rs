@@ -85,11 +85,58 @@ impl<P> FrameAssembler<P> {
 
     /// Takes the next packet of the rendition. Drain [`FrameAssembler::poll_frame`] afterwards.
     pub fn handle_packet(&mut self, packet: SourcePacket, payload: P, pts: Option<Duration>) {
-        let _ = (packet, payload, pts);
+        let follows = self
+            .last_seq
+            .is_none_or(|last| packet.seq == last.wrapping_add(1));
+        self.last_seq = Some(packet.seq);
+        if packet.payload_len == 0 {
+            // Padding: it only fills a sequence number.
+            return;
+        }
+        if self
+            .pending
+            .as_ref()
+            .is_some_and(|frame| frame.timestamp != packet.timestamp)
+        {
+            self.complete_pending(follows);
+        }
+        if self.oversized == Some(packet.timestamp) {
+            return;
+        }
+        self.oversized = None;
+
+        let alone = self.format.is_packet_a_frame();
+        let next_number = &mut self.next_number;
+        let frame = self.pending.get_or_insert_with(|| Frame {
+            number: post_increment(next_number),
+            timestamp: packet.timestamp,
+            pts,
+            key: false,
+            intact: true,
+            packets: Vec::new(),
+            size: DataSize::ZERO,
+        });
+        // What starts a key frame is the start of its frame, whatever came before: a restarted source numbers anew.
+        let starts = frame.packets.is_empty() && packet.starts_key_frame;
+        frame.intact &= follows || starts || alone;
+        frame.key |= packet.starts_key_frame;
+        frame.size += packet.size();
+        frame.packets.push((packet, payload));
+        if frame.packets.len() > self.limits.packets || frame.size > self.limits.size {
+            self.oversized = Some(packet.timestamp);
+            self.pending = None;
+            self.dropped += 1;
+        } else if packet.marker || alone {
+            self.complete_pending(true);
+        }
     }
 
     /// The source has ended or is about to start anew: whatever is there of the last frame is a frame.
-    pub fn handle_end(&mut self) {}
+    pub fn handle_end(&mut self) {
+        self.complete_pending(true);
+        self.last_seq = None;
+        self.oversized = None;
+    }
 
     /// The next complete frame.
     pub fn poll_frame(&mut self) -> Option<Frame<P>> {
@@ -100,4 +147,24 @@ impl<P> FrameAssembler<P> {
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
+
+    /// `ends_whole`: what came next followed without a gap, or the marker was there.
+    fn complete_pending(&mut self, ends_whole: bool) {
+        let Some(mut frame) = self.pending.take() else {
+            return;
+        };
+        frame.intact &= ends_whole;
+        if !self.format.is_packet_a_frame()
+            && let Some((packet, _)) = frame.packets.last_mut()
+        {
+            packet.marker = true;
+        }
+        self.complete.push_back(frame);
+    }
+}
+
+fn post_increment(number: &mut u64) -> u64 {
+    let current = *number;
+    *number += 1;
+    current
 }

@@ -32,7 +32,22 @@ impl<P> GopCache<P> {
     /// A key frame replaces what was there. When the frames exceed the limit, or one is missing or broken, the cache
     /// stays empty until the next key frame.
     pub fn handle_frame(&mut self, frame: &Arc<Frame<P>>) {
-        let _ = (frame, self.limit);
+        let follows = self
+            .frames
+            .back()
+            .is_some_and(|last| frame.number == last.number + 1);
+        if frame.key || !follows || !frame.intact {
+            self.clear();
+        }
+        if !frame.intact || (self.frames.is_empty() && !frame.key) {
+            return;
+        }
+        self.size += frame.size;
+        if self.size > self.limit {
+            self.clear();
+        } else {
+            self.frames.push_back(Arc::clone(frame));
+        }
     }
 
     /// Forgets everything until the next key frame.
@@ -58,8 +73,25 @@ impl<P> GopCache<P> {
 
     /// A joiner starts with the cached frames; `None` if there are none.
     pub fn catch_up(&self, config: CatchUpConfig, now: Timestamp) -> Option<CatchUp<P>> {
-        let _ = (config, now);
-        None
+        Some(CatchUp {
+            config,
+            rate: (self.rate(config.clock_rate) * config.pace).max(config.min_rate),
+            last_number: self.frames.back()?.number,
+            waiting: self.frames.clone(),
+            waiting_size: self.size,
+            last_timestamp: None,
+            next_at: now,
+            is_lost: false,
+        })
+    }
+
+    /// What the cached frames come to per second; zero if there is but one.
+    fn rate(&self, clock_rate: u32) -> Bitrate {
+        let (Some(first), Some(last)) = (self.frames.front(), self.frames.back()) else {
+            return Bitrate::ZERO;
+        };
+        let span = last.timestamp.distance(first.timestamp).max(0).cast_unsigned();
+        (self.size - last.size) / ticks_to_duration(span, clock_rate)
     }
 }
 
@@ -114,22 +146,65 @@ pub struct CatchUpFrame<P> {
 }
 
 /// A joiner on its way from the last key frame to the live stream.
+///
+/// While it is [behind](CatchUpState::Behind), the shell feeds it every live frame and polls it for frames to send.
+/// Their timestamps are moved towards the newest frame's, so that a receiver shows that one at once rather than
+/// playing what is past; they increase strictly and never overtake the live stream's.
 #[derive(Debug)]
 pub struct CatchUp<P> {
+    config: CatchUpConfig,
+    rate: Bitrate,
     waiting: VecDeque<Arc<Frame<P>>>,
+    waiting_size: DataSize,
+    /// Number of the newest frame.
+    last_number: u64,
+    /// The timestamp given last.
+    last_timestamp: Option<RtpTimestamp>,
     next_at: Timestamp,
+    is_lost: bool,
 }
 
 impl<P> CatchUp<P> {
     /// The rendition goes on meanwhile: every live frame, in order.
+    ///
+    /// A key frame makes everything before it superfluous.
     pub fn handle_live_frame(&mut self, frame: &Arc<Frame<P>>) {
-        self.waiting.push_back(frame.clone());
+        let follows = frame.number == self.last_number + 1;
+        self.last_number = frame.number;
+        if self.is_lost {
+            return;
+        }
+        if frame.key && frame.intact {
+            self.waiting.clear();
+            self.waiting_size = DataSize::ZERO;
+        } else if !follows || !frame.intact {
+            self.give_up();
+            return;
+        }
+        self.waiting_size += frame.size;
+        self.waiting.push_back(Arc::clone(frame));
+        if self.waiting_size > self.config.limit {
+            self.give_up();
+        }
     }
 
     /// The next frame, if it is due.
     pub fn poll_frame(&mut self, now: Timestamp) -> Option<CatchUpFrame<P>> {
-        let _ = now;
-        None
+        if now < self.next_at {
+            return None;
+        }
+        let frame = self.waiting.pop_front()?;
+        self.waiting_size -= frame.size;
+        // From now on, not from when it was due: a late poll must not be made up for by a burst.
+        self.next_at = now + frame.size / self.rate;
+        let shift = self.shift(&frame);
+        let timestamp = frame.timestamp.wrapping_add(shift);
+        self.last_timestamp = Some(timestamp);
+        Some(CatchUpFrame {
+            frame,
+            timestamp,
+            pts_shift: ticks_to_duration(shift, self.config.clock_rate),
+        })
     }
 
     /// When the next frame is due; `None` if no frame is waiting.
@@ -139,6 +214,45 @@ impl<P> CatchUp<P> {
 
     /// How far the joiner is.
     pub fn state(&self) -> CatchUpState {
-        CatchUpState::Behind
+        match (self.is_lost, self.waiting.is_empty()) {
+            (true, _) => CatchUpState::Lost,
+            (false, true) => CatchUpState::Live,
+            (false, false) => CatchUpState::Behind,
+        }
     }
+
+    fn give_up(&mut self) {
+        self.is_lost = true;
+        self.waiting.clear();
+        self.waiting_size = DataSize::ZERO;
+    }
+
+    /// By how many ticks the frame, which is no longer waiting, is moved towards the newest one that waits.
+    fn shift(&self, frame: &Frame<P>) -> u32 {
+        let Some(newest) = self.waiting.back() else {
+            return 0;
+        };
+        let behind = self.waiting.len() as u64;
+        let span = u64::from(newest.timestamp.distance(frame.timestamp).max(0).cast_unsigned());
+        let spacing = duration_to_ticks(self.config.spacing, self.config.clock_rate).max(1);
+        // At least one tick for each frame behind this one, at best the spacing …
+        let room = span.saturating_sub(behind);
+        let ideal = span.saturating_sub(behind.saturating_mul(spacing));
+        // … and later than the one before, which was placed when fewer frames waited.
+        let after_last = self.last_timestamp.map_or(0, |last| {
+            last.wrapping_add(1)
+                .distance(frame.timestamp)
+                .max(0)
+                .cast_unsigned()
+        });
+        u32::try_from(ideal.max(u64::from(after_last)).min(room)).unwrap_or(0)
+    }
+}
+
+fn ticks_to_duration(ticks: u32, clock_rate: u32) -> Duration {
+    Duration::from_nanos(u64::from(ticks) * 1_000_000_000 / u64::from(clock_rate.max(1)))
+}
+
+fn duration_to_ticks(span: Duration, clock_rate: u32) -> u64 {
+    u64::try_from(span.as_nanos() * u128::from(clock_rate) / 1_000_000_000).unwrap_or(u64::MAX)
 }

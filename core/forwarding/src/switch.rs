@@ -30,6 +30,8 @@ pub struct RenditionSwitch {
     last: Option<RtpTimestamp>,
     /// A frame of the current rendition was lost to this viewer: only a key frame helps.
     broken: bool,
+    /// A key frame of the target came too late to be newer than what was sent.
+    missed: bool,
 }
 
 impl RenditionSwitch {
@@ -40,9 +42,13 @@ impl RenditionSwitch {
 
     /// The rendition the viewer should be on from its next key frame; `None` stops the stream at once.
     pub fn set_target(&mut self, target: Option<RenditionId>) {
+        if self.target != target {
+            self.missed = false;
+        }
         self.target = target;
         if target.is_none() {
             self.current = None;
+            self.broken = false;
         }
     }
 
@@ -50,24 +56,53 @@ impl RenditionSwitch {
     ///
     /// Feed frames of the target and of the current rendition; those of others are dropped.
     pub fn handle_frame(&mut self, rendition: RenditionId, key: bool, timestamp: RtpTimestamp) -> Verdict {
-        let _ = (rendition, key, timestamp, self.last, self.broken);
-        Verdict::Drop
+        let is_current = self.current == Some(rendition);
+        if self.target.is_none() {
+            return Verdict::Drop;
+        }
+        if is_current && !self.broken {
+            self.last = Some(timestamp);
+            return Verdict::Forward { switched: false };
+        }
+        let is_wanted = is_current || self.target == Some(rendition);
+        if !key || !is_wanted {
+            return Verdict::Drop;
+        }
+        let is_newer = self.last.is_none_or(|last| timestamp.is_newer_than(last));
+        if !is_newer && !self.missed {
+            // The target's encoder may always be behind the current one's: the second key frame is taken as it is.
+            self.missed = true;
+            return Verdict::Drop;
+        }
+        self.missed = false;
+        self.broken = false;
+        self.current = Some(rendition);
+        self.last = Some(timestamp);
+        Verdict::Forward {
+            switched: !is_current,
+        }
     }
 
     /// A frame of the current rendition did not reach the viewer (the shell dropped it, or it never was complete):
     /// nothing more is forwarded until a key frame.
     pub fn handle_loss(&mut self) {
-        self.broken = true;
+        self.broken = self.current.is_some();
     }
 
-    /// A rendition has ended.
+    /// A rendition has ended: the viewer is no longer on it, nor wants it.
     pub fn handle_rendition_gone(&mut self, rendition: RenditionId) {
-        let _ = rendition;
+        if self.current == Some(rendition) {
+            self.current = None;
+        }
+        if self.target == Some(rendition) {
+            self.target = None;
+        }
     }
 
     /// The rendition whose key frame the viewer waits for.
     pub fn wants_key_frame(&self) -> Option<RenditionId> {
         self.target
+            .filter(|target| self.broken || self.current != Some(*target))
     }
 
     /// The rendition whose frames the viewer gets.
