@@ -17,8 +17,8 @@ pub(crate) fn can_pay(codec: Codec) -> bool {
 /// The encoders of `codec`, best rank first; those of no rank are left out, as autoplugging does.
 pub(super) fn encoders(codec: Codec) -> Vec<gst::ElementFactory> {
     let kind = match codec.kind() {
-        MediaKind::Video => gst::ElementFactoryType::VIDEO_ENCODER,
         MediaKind::Audio => gst::ElementFactoryType::AUDIO_ENCODER,
+        MediaKind::Video | MediaKind::Application | MediaKind::Other => gst::ElementFactoryType::VIDEO_ENCODER,
     };
     let caps = gst::Caps::new_empty_simple(codec.caps_name());
     let mut found: Vec<_> = gst::ElementFactory::factories_with_type(kind, gst::Rank::MARGINAL)

@@ -15,4 +15,3 @@ mod tuning;
 
 pub(crate) use factory::{can_encode, can_pay};
 pub(crate) use rendition::{Hooks, Rendition, RenditionError, RenditionInput, RenditionSpec};
-pub(crate) use tuning::tune;

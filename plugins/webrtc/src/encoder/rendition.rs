@@ -80,7 +80,7 @@ impl Rendition {
         hooks: &dyn Hooks,
         output: gst::Pad,
     ) -> Result<Self, RenditionError> {
-        let bin = gst::Bin::builder().name(format!("{}-rendition-{}", spec.pad_name, spec.id)).build();
+        let bin = gst::Bin::builder().name(format!("{}-rendition-{}", spec.pad_name, spec.id.0)).build();
         let appsrc = make_appsrc(spec);
         let encoder = if spec.is_raw() { Some(make_encoder(spec, hooks)?) } else { None };
         let payloader = make_payloader(spec, hooks)?;
@@ -124,16 +124,6 @@ impl Rendition {
     /// The bin, to tell whose a message on the bus is.
     pub(crate) fn bin(&self) -> &gst::Bin {
         &self.bin
-    }
-
-    /// The encoder, unless the input is encoded already.
-    pub(crate) fn encoder(&self) -> Option<&gst::Element> {
-        self.encoder.as_ref()
-    }
-
-    /// The caps of the RTP packets, once the first is out.
-    pub(crate) fn rtp_caps(&self) -> Option<gst::Caps> {
-        self.payloader.static_pad("src").and_then(|pad| pad.current_caps())
     }
 
     /// Asks the encoder for a key frame. Returns false where there is no encoder.

@@ -9,7 +9,7 @@ use weir_units::Bitrate;
 
 /// Sets an encoder up for real-time sending. Returns false for one that this table does not know: it keeps
 /// its defaults, and its bitrate cannot be set.
-pub(crate) fn tune(encoder: &gst::Element) -> bool {
+pub(super) fn tune(encoder: &gst::Element) -> bool {
     let Some(tuning) = tuning_of(encoder) else { return false };
     for (property, value) in tuning.settings {
         set(encoder, property, value);
@@ -21,7 +21,7 @@ pub(crate) fn tune(encoder: &gst::Element) -> bool {
 }
 
 /// Sets an encoder's bitrate. Returns false where that is not known how.
-pub(crate) fn set_bitrate(encoder: &gst::Element, bitrate: Bitrate) -> bool {
+pub(super) fn set_bitrate(encoder: &gst::Element, bitrate: Bitrate) -> bool {
     let Some(tuning) = tuning_of(encoder) else { return false };
     let bits = bitrate.bps();
     let value = match tuning.unit {

@@ -1,7 +1,7 @@
 //! What is known of renditions and viewers; the facts and commands of both.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use weir_forwarding::{
@@ -77,7 +77,8 @@ pub(crate) struct Hub {
 impl Hub {
     /// A hub without renditions and viewers, and its dispatch thread.
     pub(crate) fn new(events: impl Fn(HubEvent) + Send + Sync + 'static) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new_cyclic(|this| Shared {
+            this: this.clone(),
             state: Mutex::new(State::default()),
             wake: Condvar::new(),
             events: Box::new(events),
@@ -170,12 +171,7 @@ impl Hub {
         }
     }
 
-    /// A viewer's PLI or FIR.
-    pub(crate) fn handle_key_frame_request(&self, id: OutputId) {
-        self.requester()(id);
-    }
-
-    /// The same, for a callback that does not keep the hub alive.
+    /// What to call for a viewer's PLI or FIR; it does not keep the hub alive.
     pub(crate) fn requester(&self) -> impl Fn(OutputId) + Clone + Send + Sync + 'static {
         let shared = Arc::downgrade(&self.shared);
         move |id| {
@@ -227,6 +223,8 @@ const STALLED_AFTER: Duration = Duration::from_secs(1);
 const QUEUE_LIMIT: usize = 1024;
 
 pub(super) struct Shared {
+    /// Itself, for the threads that it starts.
+    this: Weak<Self>,
     state: Mutex<State>,
     pub(super) wake: Condvar,
     events: Box<dyn Fn(HubEvent) + Send + Sync>,
@@ -396,18 +394,12 @@ impl State {
     }
 }
 
-impl Watched for Arc<Shared> {
+impl Watched for Shared {
     fn check(&self) -> bool {
-        self.as_ref().check_pushes(self)
-    }
-}
-
-impl Shared {
-    fn check_pushes(&self, this: &Arc<Self>) -> bool {
         let blocked = self.lock().pushing.clone().filter(|push| push.since.elapsed() > BLOCKED_AFTER);
         // The system is asked without the lock.
         if let Some(push) = blocked.filter(|push| watchdog::is_asleep(push.thread)) {
-            self.replace_thread(this, &push);
+            self.replace_thread(&push);
         }
         let mut state = self.lock();
         let (given_up, waiting) =
@@ -423,7 +415,10 @@ impl Shared {
         anything
     }
 
-    fn replace_thread(&self, this: &Arc<Self>, blocked: &Push) {
+}
+
+impl Shared {
+    fn replace_thread(&self, blocked: &Push) {
         let generation = {
             let mut state = self.lock();
             let is_still = state.pushing.as_ref().is_some_and(|push| {
@@ -432,13 +427,16 @@ impl Shared {
             if !is_still {
                 return;
             }
-            state.suspended.extend(state.pushing.take());
+            let push = state.pushing.take();
+            state.suspended.extend(push);
             state.generation += 1;
             state.generation
         };
         blocked.output.suspend();
         let id = blocked.output.id();
         gst::warning!(crate::CAT, "viewer {}'s push of stream {} blocks: others go on", id.viewer, id.stream);
-        dispatch::spawn(this.clone(), generation);
+        if let Some(this) = self.this.upgrade() {
+            dispatch::spawn(this, generation);
+        }
     }
 }

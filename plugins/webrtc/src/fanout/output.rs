@@ -115,6 +115,7 @@ impl Output {
     /// A live frame of a rendition: what this viewer gets of it.
     pub(super) fn handle_live(&self, rendition: RenditionId, frame: &Arc<Frame<Packet>>) -> Delivery {
         let mut state = lock(&self.state);
+        let state = &mut *state;
         if state.suspended {
             state.rewriter.count_dropped_frame();
             return Delivery::Nothing;
@@ -200,7 +201,7 @@ impl State {
             let list = list.get_mut()?;
             self.rewriter.begin_frame(timestamp, frame.key);
             for (packet, payload) in &frame.packets {
-                let rewritten = self.rewriter.rewrite(packet, payload.prefix());
+                let rewritten = self.rewriter.rewrite(packet);
                 if let Some(buffer) = payload.assemble(&rewritten, pts) {
                     list.add(buffer);
                 }

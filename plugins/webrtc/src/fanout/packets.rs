@@ -8,14 +8,9 @@ use weir_forwarding::{ParseError, PayloadFormat, Rewritten, SourcePacket};
 #[derive(Debug)]
 pub(crate) struct Packet {
     buffer: gst::Buffer,
-    /// The packet's first bytes: all that rewriting looks at.
-    prefix: Vec<u8>,
     /// The payload's memory from the offset at which every viewer's head ends.
     body: OnceLock<(usize, gst::Buffer)>,
 }
-
-/// Enough for an RTP header as payloaders write it and the longest payload descriptor that is rewritten.
-const PREFIX: usize = 96;
 
 impl Packet {
     /// Parses a payloader's buffer.
@@ -23,18 +18,11 @@ impl Packet {
     /// # Errors
     /// It is no RTP packet of this format.
     pub(super) fn parse(format: PayloadFormat, buffer: gst::Buffer) -> Result<(SourcePacket, Self), ParseError> {
-        let (packet, prefix) = {
+        let packet = {
             let map = buffer.map_readable().map_err(|_| ParseError::Header)?;
-            let packet = SourcePacket::parse(format, &map)?;
-            let prefix = map[..map.len().min(PREFIX.max(packet.header_len() + PREFIX))].to_vec();
-            (packet, prefix)
+            SourcePacket::parse(format, &map)?
         };
-        Ok((packet, Self { buffer, prefix, body: OnceLock::new() }))
-    }
-
-    /// The bytes that rewriting looks at.
-    pub(super) fn prefix(&self) -> &[u8] {
-        &self.prefix
+        Ok((packet, Self { buffer, body: OnceLock::new() }))
     }
 
     /// A viewer's packet: its head in memory of its own, the payload's memory shared with all others.

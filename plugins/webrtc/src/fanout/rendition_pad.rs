@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use gst::prelude::*;
 use weir_forwarding::{Frame, FrameAssembler, PayloadFormat};
 
 use super::packets::Packet;

@@ -61,7 +61,7 @@ struct Watchdog {
 static WATCHDOG: LazyLock<&'static Watchdog> = LazyLock::new(|| {
     let watchdog: &'static Watchdog =
         Box::leak(Box::new(Watchdog { watched: Mutex::default(), wake: Condvar::new() }));
-    let spawned = std::thread::Builder::new().name("weir-watchdog".to_owned()).spawn(|| run(watchdog));
+    let spawned = std::thread::Builder::new().name("weir-watchdog".to_owned()).spawn(move || run(watchdog));
     if let Err(error) = spawned {
         gst::warning!(crate::CAT, "without a watchdog, a viewer that blocks is not noticed: {error}");
     }

@@ -57,6 +57,12 @@ pub(crate) struct Connection {
     events: Arc<dyn Fn(ConnectionEvent) + Send + Sync>,
 }
 
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("webrtcbin", &self.webrtcbin).finish_non_exhaustive()
+    }
+}
+
 impl Connection {
     /// Makes a webrtcbin. It is in no bin and in state NULL: the caller places it.
     ///

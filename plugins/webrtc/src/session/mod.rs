@@ -17,6 +17,6 @@ mod pipeline;
 mod rtcp_watch;
 
 pub(crate) use candidates::PublicAddress;
-pub(crate) use connection::{Connection, ConnectionConfig, ConnectionEvent, DescriptionError};
+pub(crate) use connection::{Connection, ConnectionConfig, ConnectionEvent};
 pub(crate) use list_path::bypass_fec;
 pub(crate) use pipeline::{PipelineEvent, SessionPipeline};

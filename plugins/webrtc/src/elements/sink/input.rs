@@ -106,11 +106,6 @@ impl Input {
             let _ = bin.remove(element);
         }
     }
-
-    /// Whether `object` is part of this way in.
-    pub(super) fn contains(&self, object: &gst::Object) -> bool {
-        object == self.clocksync.upcast_ref::<gst::Object>() || object == self.appsink.upcast_ref::<gst::Object>()
-    }
 }
 
 #[derive(Clone, Debug, Default)]

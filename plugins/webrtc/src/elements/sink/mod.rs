@@ -21,6 +21,8 @@ mod messages;
 mod negotiation;
 mod pad;
 mod properties;
+mod renditions;
+mod sessions;
 mod settings;
 mod signalling;
 mod stats;
@@ -70,10 +72,10 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     for name in ["webrtcsink", "weirsink"] {
         gst::Element::register(Some(plugin), name, gst::Rank::NONE, WebRTCSink::static_type())?;
     }
-    gst::type_mark_as_plugin_api(BaseWebRTCSink::static_type(), gst::PluginAPIFlags::empty());
-    gst::type_mark_as_plugin_api(WebRTCSinkPad::static_type(), gst::PluginAPIFlags::empty());
-    gst::type_mark_as_plugin_api(CongestionControl::static_type(), gst::PluginAPIFlags::empty());
-    gst::type_mark_as_plugin_api(MitigationModes::static_type(), gst::PluginAPIFlags::empty());
-    gst::type_mark_as_plugin_api(JoinPolicy::static_type(), gst::PluginAPIFlags::empty());
+    BaseWebRTCSink::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    WebRTCSinkPad::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    CongestionControl::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    MitigationModes::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    JoinPolicy::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
     Ok(())
 }

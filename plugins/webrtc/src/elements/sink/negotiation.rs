@@ -1,6 +1,5 @@
 //! What a viewer is offered, as caps for webrtcbin.
 
-use gst::prelude::*;
 use weir_forwarding::Extensions;
 use weir_negotiation::{Codec, Feedback, Format, MediaKind, OfferOptions, assign_payload_types};
 use weir_units::Mid;

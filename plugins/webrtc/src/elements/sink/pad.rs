@@ -12,13 +12,6 @@ glib::wrapper! {
         @extends gst::GhostPad, gst::ProxyPad, gst::Pad, gst::Object;
 }
 
-impl WebRTCSinkPad {
-    /// The media stream id that the stream is offered with (RFC 8830), if the application chose one.
-    pub(crate) fn msid(&self) -> Option<String> {
-        self.property("msid")
-    }
-}
-
 mod imp {
     use super::*;
 

@@ -260,15 +260,18 @@ fn boolean(name: &'static str, nick: &'static str, blurb: &'static str, default:
 }
 
 /// GObject has checked the value's type and range against the table.
-fn get<'v, T: glib::value::FromValue<'v> + Default>(value: &'v glib::Value) -> T
+fn get<'v, T>(value: &'v glib::Value) -> T
 where
     T: glib::value::FromValue<'v, Checker: glib::value::ValueTypeChecker<Error = glib::value::ValueTypeMismatchError>>,
 {
-    value.get().unwrap_or_default()
+    match value.get() {
+        Ok(value) => value,
+        Err(_) => unreachable!("GObject checks types against the table"),
+    }
 }
 
 fn string(value: &glib::Value) -> Option<String> {
-    value.get().unwrap_or_default()
+    value.get().ok().flatten()
 }
 
 fn caps(value: &glib::Value) -> gst::Caps {

@@ -89,9 +89,10 @@ impl Stream {
         let Some(old) = self.caps.replace(caps) else { return CapsChange::FirstKnown };
         let Some(new) = &self.caps else { return CapsChange::Compatible };
         let name = |caps: &gst::Caps| caps.structure(0).map(|s| s.name().to_owned());
+        let features = |caps: &gst::Caps| caps.features(0).map(ToString::to_string);
         if name(&old) != name(new) {
             CapsChange::Renegotiate
-        } else if old.features(0) != new.features(0) {
+        } else if features(&old) != features(new) {
             CapsChange::Rebuild
         } else {
             CapsChange::Compatible

@@ -1,7 +1,6 @@
 //! `webrtcsink` itself: the base class and the embedded servers' properties.
 
 use gst::glib;
-use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::BaseWebRTCSinkImpl;
