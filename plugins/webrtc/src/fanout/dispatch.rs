@@ -149,7 +149,8 @@ fn deliver(shared: &Shared, generation: u64, output: &Arc<Output>, part: Part) -
         state.catching_up.remove(&output.id());
     }
     if let Some(rendition) = needs_key_frame {
-        state.request_key_frame(output.id(), rendition, RequestKind::Loss);
+        // As a joiner: a key frame that went out before does not help who missed what came after it.
+        state.request_key_frame(output.id(), rendition, RequestKind::Join { cached: false });
     }
     drop(state);
     if !is_current {

@@ -25,6 +25,9 @@ mod rendition_pad;
 mod viewer_pad;
 mod watchdog;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use hub::{Hub, HubEvent, Joining, OutputSpec};
 pub(crate) use output::OutputId;
 pub(crate) use viewer_pad::ViewerPad;
