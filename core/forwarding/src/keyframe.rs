@@ -321,3 +321,6 @@ impl Viewer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
