@@ -183,8 +183,8 @@ fn a_viewer_that_floods_pli_causes_one_key_frame_per_2_s() {
     assert!(per_viewer, "{:?}", rendition.requests);
     assert_eq!(
         rendition.requests.len(),
-        10,
-        "20 s, and it is served as often as it may be"
+        11,
+        "at 0, 2 … 20 s: it is served as often as it may be"
     );
 }
 
@@ -334,6 +334,23 @@ fn a_slow_encoder_gets_twice_the_time_it_took_last() {
     assert_eq!(
         rendition.requests[1..],
         [start, start + Duration::from_millis(980)]
+    );
+}
+
+#[test]
+fn patience_with_a_slow_encoder_has_an_end() {
+    let mut rendition = Rendition::new(None);
+    rendition.request(1, UNCACHED);
+    rendition.run_for(2_400);
+    rendition.budget.handle_key_frame(rendition.now);
+    rendition.run_for(10_000);
+    let start = rendition.now;
+    rendition.request(1, UNCACHED);
+    rendition.run_for(2_000);
+    assert_eq!(
+        *rendition.requests.last().unwrap() - start,
+        Duration::from_secs(2),
+        "not 4.8 s"
     );
 }
 
