@@ -26,7 +26,7 @@ pub enum ErrorCode {
     OfferFromConsumer,
     /// The sender is no member of the session that it named.
     NotASessionMember,
-    /// `setProtocolVersion` came twice, or once the peer had a session.
+    /// `setProtocolVersion` came twice, or while the peer has a session.
     VersionTooLate,
     /// The message belongs to a version of the wire that the peer did not choose.
     VersionTooLow,
