@@ -3,6 +3,7 @@
  * publication, and decides nothing itself. `client.ts` is the shell around it.
  */
 import { WeirError } from "./errors";
+import type { ErrorCode } from "./protocol/ErrorCode";
 import type { Ice } from "./protocol/Ice";
 import type { Sdp } from "./protocol/Sdp";
 import type { ServerMessage } from "./protocol/ServerMessage";
@@ -22,7 +23,7 @@ export type EngineCommand =
   | Extract<ConnectionCommand, { kind: "openSocket" | "sendText" | "closeSocket" | "connectionChanged" }>
   /** The list of producers changed. */
   | { readonly kind: "producersChanged" }
-  /** The server refused something; the watching or publication concerned, if there is one, knows already. */
+  /** The server refused something other than a session that was asked for. */
   | { readonly kind: "refused"; readonly error: WeirError }
   /** Show the tracks of this peer connection in place of what this watching showed. */
   | { readonly kind: "show"; readonly watch: WatchKey; readonly peer: PeerKey }
@@ -38,6 +39,13 @@ export interface EngineOptions {
   /** Yields numbers from 0 (included) to 1 (excluded). */
   readonly random: () => number;
 }
+
+/** The codes with which a server refuses `startSession`. */
+const START_REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
+  "peer-not-found",
+  "no-producer-or-consumer",
+  "too-many-sessions",
+]);
 
 export class Engine {
   readonly #options: EngineOptions;
@@ -339,7 +347,7 @@ export class Engine {
         break;
       }
       case "error":
-        this.#handleError(message.details, now);
+        this.#handleError(message.details, message.code, now);
         break;
       case "welcome":
       case "listConsumers":
@@ -359,12 +367,14 @@ export class Engine {
     if (!wanted) this.#connection.send({ type: "endSession", sessionId });
   }
 
-  /** Errors name no request; one about a session that we asked for names the producer. */
-  #handleError(details: string, now: number): void {
-    const error = WeirError.refused(details);
-    const producerId = [...this.#asked.keys()].find((id) => details.includes(id));
+  /** Errors name no request. One about a session that was asked for names the producer, or has a code that says so. */
+  #handleError(details: string, code: string | undefined, now: number): void {
+    const error = WeirError.refused(details, code);
+    const waiting = [...this.#asked.keys()];
+    const named = waiting.find((id) => details.includes(id));
+    const producerId = named ?? (code !== undefined && START_REFUSALS.has(code) ? waiting[0] : undefined);
     const request = producerId === undefined ? undefined : this.#answered(producerId);
     if (request) this.#watches.get(request.watch)?.handleRefused(request.token, error, now);
-    this.#commands.push({ kind: "refused", error });
+    else this.#commands.push({ kind: "refused", error });
   }
 }

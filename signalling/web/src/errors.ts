@@ -41,10 +41,17 @@ export type Reason = (typeof Reason)[keyof typeof Reason];
 export class WeirError extends Error {
   override readonly name = "WeirError";
   readonly reason: Reason;
+  /** The server's or the other side's own identifier of what went wrong, where it gave one. */
+  readonly code?: string;
 
-  constructor(reason: Reason, message: string, options?: ErrorOptions) {
+  constructor(
+    reason: Reason,
+    message: string,
+    options?: ErrorOptions & { readonly code?: string | undefined },
+  ) {
     super(message, options);
     this.reason = reason;
+    if (options?.code !== undefined) this.code = options.code;
   }
 
   static badAddress(address: string): WeirError {
@@ -76,21 +83,21 @@ export class WeirError extends Error {
     );
   }
 
-  static refused(details: string): WeirError {
-    return new WeirError(Reason.Refused, `The signalling server refused: ${details}`);
+  static refused(details: string, code?: string): WeirError {
+    return new WeirError(Reason.Refused, `The signalling server refused: ${details}`, { code });
   }
 
   static producerGone(): WeirError {
     return new WeirError(Reason.ProducerGone, "The producer is not there. Waiting for it to come back.");
   }
 
-  static sessionEnded(reason: string | undefined): WeirError {
-    return new WeirError(
-      Reason.SessionEnded,
-      reason === undefined
-        ? "The other side ended the session."
-        : `The other side ended the session: ${reason}`,
-    );
+  /** @param reason what came with the end, in the form `code: sentence`, or a sentence alone. */
+  static sessionEnded(reason?: string): WeirError {
+    if (reason === undefined) return new WeirError(Reason.SessionEnded, "The other side ended the session.");
+    const [, code, sentence] = /^(?:([a-z][a-z0-9-]*): )?(.*)$/s.exec(reason) ?? [];
+    return new WeirError(Reason.SessionEnded, `The other side ended the session: ${sentence ?? ""}`, {
+      code,
+    });
   }
 
   static timeout(what: string): WeirError {

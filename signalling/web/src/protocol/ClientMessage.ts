@@ -30,7 +30,7 @@ peerId: string,
 /**
  * An SDP offer, where the consumer offers.
  */
-offer?: string, } | { "type": "endSession", 
+offer?: string | null, } | { "type": "endSession", 
 /**
  * The session.
  */
@@ -40,6 +40,6 @@ sessionId: string, } | { "type": "endSessionV1_1",
  */
 sessionId: string, 
 /**
- * What went wrong, if anything did.
+ * What went wrong, if anything did: a sentence, after a code, a colon and a space where there is a code.
  */
-error: string | null, } | { "type": "peer" } & PeerMessage | { "type": "list" } | { "type": "listConsumers" };
+error?: string | null, } | { "type": "peer" } & PeerMessage | { "type": "list" } | { "type": "listConsumers" };

@@ -5,7 +5,7 @@
  */
 export type Ice = { 
 /**
- * The `candidate:…` attribute; empty at the end of candidates.
+ * The `candidate:…` attribute; empty at the end of candidates. The server never parses it.
  */
 candidate: string, 
 /**

@@ -24,7 +24,7 @@ meta: unknown,
  */
 peerId: string, } | { "type": "sessionStarted", 
 /**
- * The other peer.
+ * The producer.
  */
 peerId: string, 
 /**
@@ -40,7 +40,7 @@ peerId: string,
  */
 sessionId: string, 
 /**
- * The consumer's SDP offer, null where the producer shall offer.
+ * The SDP offer that came with the request, null where the producer shall offer.
  */
 offer: string | null, } | { "type": "endSession", 
 /**
@@ -52,7 +52,7 @@ sessionId: string, } | { "type": "endSessionV1_1",
  */
 sessionId: string, 
 /**
- * What went wrong, if anything did.
+ * What went wrong, if anything did: a sentence, after a code, a colon and a space where there is a code.
  */
 error: string | null, } | { "type": "peer" } & PeerMessage | { "type": "list", 
 /**
@@ -68,6 +68,7 @@ consumers: Array<Participant>, } | { "type": "error",
  */
 details: string, 
 /**
- * A stable identifier: what a program decides by. Absent from servers that know no codes.
+ * What a program decides by: one of [`ErrorCode`]. Absent from servers that know no codes, and text
+ * rather than the type because a newer server may know more of them.
  */
 code?: string, };
