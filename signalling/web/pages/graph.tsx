@@ -8,7 +8,8 @@ import { mainStream } from "./hooks";
 /** How much of the past is shown, in seconds. */
 const WINDOW_S = 60;
 const HEIGHT = 90;
-const RIGHT = 1 as uPlot.Axis.Side;
+// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- uPlot declares the enum and does not export it.
+const RIGHT: uPlot.Axis.Side = 1;
 
 /** The bit rate and the frame rate of the main stream over the last minute. */
 export function Graph({ stats }: { readonly stats: PeerStats | undefined }): JSX.Element {
