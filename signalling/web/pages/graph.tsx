@@ -8,6 +8,9 @@ import { mainStream } from "./hooks";
 /** How much of the past is shown, in seconds. */
 const WINDOW_S = 60;
 const HEIGHT = 90;
+/** The same as in the style sheet; both can be read on a light and on a dark page. */
+const BITRATE_COLOUR = "#1a8fb5";
+const RATE_COLOUR = "#c9741a";
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- uPlot declares the enum and does not export it.
 const RIGHT: uPlot.Axis.Side = 1;
 
@@ -45,13 +48,18 @@ export function Graph({ stats }: { readonly stats: PeerStats | undefined }): JSX
   }, [stats]);
 
   return (
-    <div
-      class="graph"
-      ref={container}
-      role="img"
-      aria-label="Bit rate and frame rate over the last minute"
-      data-testid="graph"
-    />
+    <figure>
+      <figcaption class="quiet">
+        The last minute: <span class="kbps">kbit/s</span>, <span class="fps">frames/s</span>
+      </figcaption>
+      <div
+        class="graph"
+        ref={container}
+        role="img"
+        aria-label="Bit rate and frame rate over the last minute"
+        data-testid="graph"
+      />
+    </figure>
   );
 }
 
@@ -75,13 +83,13 @@ function options(width: number): uPlot.Options {
     },
     axes: [
       { show: false },
-      { ...axis, scale: "kbps", stroke: "#1a8fb5", space: 24 },
-      { ...axis, scale: "fps", side: RIGHT, stroke: "#c9741a", grid: { show: false }, space: 24 },
+      { ...axis, scale: "kbps", stroke: BITRATE_COLOUR, space: 24 },
+      { ...axis, scale: "fps", side: RIGHT, stroke: RATE_COLOUR, grid: { show: false }, space: 24 },
     ],
     series: [
       {},
-      { label: "kbit/s", scale: "kbps", stroke: "#1a8fb5", width: 1.5, spanGaps: true },
-      { label: "fps", scale: "fps", stroke: "#c9741a", width: 1.5, spanGaps: true },
+      { label: "kbit/s", scale: "kbps", stroke: BITRATE_COLOUR, width: 1.5, spanGaps: true },
+      { label: "fps", scale: "fps", stroke: RATE_COLOUR, width: 1.5, spanGaps: true },
     ],
   };
 }

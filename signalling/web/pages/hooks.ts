@@ -5,13 +5,11 @@ import type { PageModel } from "./model";
 /** Renders the component again whenever the model changes. */
 export function useModel(model: PageModel): void {
   const again = useRerender();
-  useEffect(
-    () =>
-      model.on("changed", () => {
-        again();
-      }),
-    [model],
-  );
+  useEffect(() => {
+    // What changed between rendering and listening is caught up with.
+    again();
+    return model.on("changed", again);
+  }, [model]);
 }
 
 /** How often numbers are taken, in milliseconds. */

@@ -96,11 +96,13 @@ export class Watching extends TypedEventTarget<WatchingEvents> {
     this.emit("state", state);
   }
 
-  /** New tracks come before old ones go: an element that loses all of its tracks drops its picture. */
+  /**
+   * Old tracks go before new ones come: then an element goes on with the new one's picture, without a gap. The other
+   * way round, Chromium's shows nothing any more.
+   */
   #showTracks(tracks: readonly MediaStreamTrack[]): void {
-    const before = this.stream.getTracks();
+    for (const track of this.stream.getTracks()) if (!tracks.includes(track)) this.stream.removeTrack(track);
     for (const track of tracks) this.stream.addTrack(track);
-    for (const track of before) if (!tracks.includes(track)) this.stream.removeTrack(track);
     this.emit("tracks", tracks);
   }
 }

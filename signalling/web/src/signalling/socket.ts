@@ -16,6 +16,10 @@ export class Socket {
   readonly #listening = new AbortController();
 
   constructor(address: string, events: SocketEvents) {
+    if (!isWebSocketAddress(address)) {
+      events.refused(WeirError.badAddress(address));
+      return;
+    }
     let socket: WebSocket;
     try {
       socket = new WebSocket(address);
@@ -56,5 +60,14 @@ export class Socket {
   close(): void {
     this.#listening.abort();
     this.#socket?.close();
+  }
+}
+
+/** Browsers take more: relative addresses and `http:` ones, which would hide a slip of the keyboard. */
+function isWebSocketAddress(address: string): boolean {
+  try {
+    return /^wss?:$/.test(new URL(address).protocol);
+  } catch {
+    return false;
   }
 }
