@@ -1,0 +1,2 @@
+/** Stylesheets are bundled by Vite and have no value. */
+declare module "*.css";

@@ -1,0 +1,7 @@
+/** Everything that a browser test needs. */
+export * from "./browser.mjs";
+export * from "./paths.mjs";
+export * from "./pipeline.mjs";
+export * from "./process.mjs";
+export * from "./server.mjs";
+export * from "./video.mjs";
