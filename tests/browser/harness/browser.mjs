@@ -28,8 +28,8 @@ export async function launchBrowser({ args = [] } = {}) {
  * page error fails whatever waits with `expectNoErrors(page)`.
  */
 export async function openPage(browser, url) {
-  const context =
-    browser.contexts()[0] ?? (await browser.newContext({ viewport: { width: 1100, height: 900 } }));
+  // A context of its own is a window of its own: a tab behind another one shows no frames.
+  const context = await browser.newContext({ viewport: { width: 1100, height: 900 } });
   const page = await context.newPage();
   page.log = [];
   page.on("console", (message) => page.log.push(`${message.type()}: ${message.text()}`));

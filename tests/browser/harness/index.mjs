@@ -3,5 +3,6 @@ export * from "./browser.mjs";
 export * from "./paths.mjs";
 export * from "./pipeline.mjs";
 export * from "./process.mjs";
+export * from "./runner.mjs";
 export * from "./server.mjs";
 export * from "./video.mjs";

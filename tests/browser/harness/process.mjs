@@ -18,12 +18,12 @@ export class Process {
   #exit;
   #watchers = new Set();
 
-  constructor(command, args, { env = {}, cwd } = {}) {
+  constructor(command, args, { env = {}, cwd, stdin = "ignore" } = {}) {
     this.name = command.split("/").at(-1);
     this.#child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [stdin, "pipe", "pipe"],
     });
     this.#exit = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => resolve({ code, signal }));
@@ -32,6 +32,16 @@ export class Process {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       createInterface({ input: stream }).on("line", (line) => this.#handleLine(line));
     }
+  }
+
+  /** Has `watcher` called with each line from here on. */
+  onLine(watcher) {
+    this.#watchers.add(watcher);
+  }
+
+  /** Writes to the process's standard input, which it was started with. */
+  write(text) {
+    this.#child.stdin.write(text);
   }
 
   get pid() {

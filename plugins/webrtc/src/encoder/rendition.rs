@@ -104,10 +104,14 @@ impl Rendition {
         ghost.set_active(true)?;
         bin.add_pad(&ghost)?;
         output.set_active(true)?;
-        ghost.link(&output)?;
 
         let rendition = Self { bin, appsrc, encoder, payloader, output };
         parent.add(&rendition.bin)?;
+        // Only now: adding an element to a bin unlinks its pads.
+        if let Err(error) = ghost.link(&rendition.output) {
+            rendition.stop();
+            return Err(error.into());
+        }
         if let Err(error) = rendition.bin.sync_state_with_parent() {
             gst::warning!(crate::CAT, obj = rendition.bin, "did not start: {error}");
             rendition.stop();

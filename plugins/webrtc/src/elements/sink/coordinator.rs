@@ -392,13 +392,13 @@ impl Coordinator {
 
     pub(super) fn post_warning(&self, sentence: &str) {
         if let Some(element) = self.element.upgrade() {
-            gst::element_warning!(element, gst::StreamError::Failed, ["{}", sentence]);
+            gst::element_warning!(element, gst::StreamError::Failed, ("{}", sentence));
         }
     }
 
     pub(super) fn post_error(&self, sentence: &str) {
         if let Some(element) = self.element.upgrade() {
-            gst::element_error!(element, gst::StreamError::Failed, ["{}", sentence]);
+            gst::element_error!(element, gst::StreamError::Failed, ("{}", sentence));
         }
     }
 }

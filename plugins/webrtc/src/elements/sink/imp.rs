@@ -10,6 +10,7 @@ use gst::glib;
 use gst::glib::subclass::Signal;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use weir_negotiation::MediaKind;
 
 use super::coordinator::{Coordinator, Fact, Mailbox};
 use super::input::Input;
@@ -231,14 +232,18 @@ impl ChildProxyImpl for BaseWebRTCSink {
 impl BaseWebRTCSink {
     fn add_stream(&self, template: &gst::PadTemplate) -> Result<WebRTCSinkPad, glib::BoolError> {
         let element = self.obj();
-        let counter = if template.name().starts_with("audio") { &self.next_audio } else { &self.next_video };
+        let (kind, counter) = if template.name().starts_with("audio") {
+            (MediaKind::Audio, &self.next_audio)
+        } else {
+            (MediaKind::Video, &self.next_video)
+        };
         let number = counter.fetch_add(1, Ordering::Relaxed);
         let name = template.name().replace("%u", &number.to_string());
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
 
         self.ensure_coordinator().map_err(|_| glib::bool_error!("no thread for the element"))?;
         let mailbox = self.mailbox.clone();
-        let (input, target) = Input::new(element.upcast_ref(), move |event| {
+        let (input, target) = Input::new(element.upcast_ref(), kind, move |event| {
             mailbox.post(Fact::Input { stream, event });
         })?;
         let pad = gst::PadBuilder::<WebRTCSinkPad>::from_template(template).name(name).build();

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use gst::glib;
 use gst::prelude::*;
 use weir_forwarding::RenditionId;
+use weir_negotiation::{Codec, MediaKind};
 
 use crate::encoder::RenditionInput;
 use crate::lock;
@@ -41,10 +42,16 @@ impl Input {
     /// When an element is missing.
     pub(super) fn new(
         bin: &gst::Bin,
+        kind: MediaKind,
         events: impl Fn(InputEvent) + Clone + Send + Sync + 'static,
     ) -> Result<(Self, gst::Pad), glib::BoolError> {
         let clocksync = gst::ElementFactory::make("clocksync").build()?;
-        let appsink = gst_app::AppSink::builder().sync(false).async_(false).enable_last_sample(false).build();
+        let appsink = gst_app::AppSink::builder()
+            .caps(&preferred_caps(kind))
+            .sync(false)
+            .async_(false)
+            .enable_last_sample(false)
+            .build();
         let renditions = Renditions::default();
         let first = clocksync.static_pad("sink").ok_or_else(|| glib::bool_error!("clocksync has no sink pad"))?;
         let last = appsink.static_pad("sink").ok_or_else(|| glib::bool_error!("appsink has no sink pad"))?;
@@ -106,6 +113,32 @@ impl Input {
             let _ = bin.remove(element);
         }
     }
+}
+
+/// Everything that the sink pads take; but a source that has the choice makes what encoders take as it is.
+fn preferred_caps(kind: MediaKind) -> gst::Caps {
+    let (preferred, raw) = match kind {
+        MediaKind::Audio => (
+            gst::Structure::builder("audio/x-raw")
+                .field("format", "S16LE")
+                .field("layout", "interleaved")
+                .field("rate", 48_000)
+                .field("channels", gst::IntRange::new(1, 2))
+                .build(),
+            "audio/x-raw",
+        ),
+        MediaKind::Video | MediaKind::Application | MediaKind::Other => (
+            gst::Structure::builder("video/x-raw").field("format", gst::List::new(["I420", "NV12"])).build(),
+            "video/x-raw",
+        ),
+    };
+    let mut caps = gst::Caps::builder_full()
+        .structure(preferred)
+        .structure_with_features(gst::Structure::new_empty(raw), gst::CapsFeatures::new_any());
+    for codec in Codec::ALL.into_iter().filter(|codec| codec.kind() == kind) {
+        caps = caps.structure(gst::Structure::new_empty(codec.caps_name()));
+    }
+    caps.build()
 }
 
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,143 @@
+"""Runs a pipeline for a test, says what happens on its bus, and answers questions about it.
+
+    pipeline.py 'videotestsrc ! webrtcsink name=sink'
+
+Each line on standard output is a JSON object: `{"message": …}` from the bus, or `{"answer": …}` to a question. Each
+line on standard input is a question or a command, with its arguments behind it:
+
+    encoders        how many video encoders the pipeline holds
+    threads         how many threads the process has
+    sockets         how many sockets the process has open
+    sessions        the ids of webrtcsink's sessions
+    stats           webrtcsink's statistics, as text
+    state STATE     brings the pipeline to a state
+    set NAME PROPERTY VALUE
+    release PAD     releases a request pad of webrtcsink
+    eos             sends EOS
+"""
+
+import json
+import os
+import sys
+import threading
+
+import gi
+
+gi.require_version("Gst", "1.0")
+from gi.repository import GLib, Gst  # noqa: E402
+
+
+def say(**what):
+    print(json.dumps(what), flush=True)
+
+
+def elements(bin_):
+    iterator = bin_.iterate_recurse()
+    found = {}
+    while True:
+        result, element = iterator.next()
+        if result == Gst.IteratorResult.OK:
+            found[element.get_path_string()] = element
+        elif result == Gst.IteratorResult.RESYNC:
+            iterator.resync()
+            found.clear()
+        else:
+            return found.values()
+
+
+def is_video_encoder(element):
+    factory = element.get_factory()
+    return factory is not None and "Encoder/Video" in (factory.get_metadata("klass") or "")
+
+
+def open_sockets():
+    links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+    return sum(1 for link in links if os.path.lexists(link) and os.readlink(link).startswith("socket:"))
+
+
+class Runner:
+    def __init__(self, description):
+        self.loop = GLib.MainLoop()
+        self.pipeline = Gst.parse_launch(description)
+        self.sink = self.pipeline.get_by_name("sink")
+        bus = self.pipeline.get_bus()
+        bus.add_signal_watch()
+        bus.connect("message", self.on_message)
+
+    def run(self):
+        threading.Thread(target=self.read_questions, daemon=True).start()
+        self.pipeline.set_state(Gst.State.PLAYING)
+        self.loop.run()
+        self.pipeline.set_state(Gst.State.NULL)
+
+    def on_message(self, _bus, message):
+        kind = message.type
+        if kind == Gst.MessageType.ERROR:
+            error, debug = message.parse_error()
+            say(message="error", text=error.message, debug=debug)
+            self.loop.quit()
+        elif kind == Gst.MessageType.WARNING:
+            warning, _ = message.parse_warning()
+            say(message="warning", text=warning.message)
+        elif kind == Gst.MessageType.EOS:
+            say(message="eos")
+        elif kind == Gst.MessageType.ELEMENT:
+            structure = message.get_structure()
+            fields = [structure.nth_field_name(i) for i in range(structure.n_fields())]
+            values = {name: str(structure.get_value(name)) for name in fields}
+            say(message="element", name=structure.get_name(), fields=values)
+        elif kind == Gst.MessageType.STATE_CHANGED and message.src == self.pipeline:
+            _, new, _ = message.parse_state_changed()
+            say(message="state", state=new.value_nick)
+
+    def read_questions(self):
+        for line in sys.stdin:
+            words = line.split()
+            if words:
+                GLib.idle_add(self.answer, words)
+        GLib.idle_add(self.loop.quit)
+
+    def answer(self, words):
+        question, arguments = words[0], words[1:]
+        try:
+            say(answer=getattr(self, f"do_{question}")(*arguments))
+        except Exception as error:  # noqa: BLE001 - the test is told, whatever it is
+            say(answer=None, error=str(error))
+        return GLib.SOURCE_REMOVE
+
+    def do_encoders(self):
+        return sum(1 for element in elements(self.pipeline) if is_video_encoder(element))
+
+    def do_threads(self):
+        return len(os.listdir("/proc/self/task"))
+
+    def do_sockets(self):
+        return open_sockets()
+
+    def do_sessions(self):
+        return list(self.sink.emit("get-sessions"))
+
+    def do_stats(self):
+        return self.sink.get_property("stats").to_string()
+
+    def do_state(self, state):
+        return self.pipeline.set_state(getattr(Gst.State, state.upper())).value_nick
+
+    def do_set(self, name, prop, value):
+        Gst.util_set_object_arg(self.pipeline.get_by_name(name), prop, value)
+        return True
+
+    def do_release(self, name):
+        pad = self.sink.get_static_pad(name)
+        peer = pad.get_peer()
+        if peer is not None:
+            peer.unlink(pad)
+        self.sink.release_request_pad(pad)
+        return True
+
+    def do_eos(self):
+        return self.pipeline.send_event(Gst.Event.new_eos())
+
+
+Gst.init(None)
+Runner(" ".join(sys.argv[1:])).run()
