@@ -259,3 +259,6 @@ impl fmt::Display for Fmtp {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
