@@ -185,7 +185,7 @@ async fn read(
                 let parsed = parse_client_message(&text);
                 match &parsed {
                     Ok(message) => debug!(kind = message.kind(), "received"),
-                    Err(error) => debug!(%error, "received what is no message"),
+                    Err(error) => debug!(code = %error.code(), "received what is no message"),
                 }
                 state.receive(id, parsed, text.len());
             }
