@@ -34,9 +34,16 @@ async fn a_client_that_connects_and_says_nothing_is_closed_and_stops_nobody() {
     let mut stammerer = TcpStream::connect(server.local_addr()).await.unwrap();
     stammerer.write_all(b"GET / HTTP/1.1\r\nHost: loc").await.unwrap();
 
+    let mut satisfied = TcpStream::connect(server.local_addr()).await.unwrap();
+    satisfied
+        .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+
     let mut client = Client::connect_as(server.local_addr(), &["producer"]).await;
     closed(&mut mute).await;
     closed(&mut stammerer).await;
+    closed(&mut satisfied).await;
     assert_eq!(
         client.ask("list").await["type"],
         "list",
