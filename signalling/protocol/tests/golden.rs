@@ -2,6 +2,8 @@
 //!
 //! A file is called `<sender>.<type>[.<what is special>].json` and holds one message on one line.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! Writes `index.ts` beside the TypeScript types that `ts-rs` generates: one import for all of them.
 #![cfg(feature = "ts")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! Peers of version 1.0 and 1.1 with each other.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use serde_json::json;

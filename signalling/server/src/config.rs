@@ -144,6 +144,9 @@ pub struct SignallingConfig {
     pub queued_messages: usize,
     /// Bytes that may wait for a peer that reads slowly. One more, and it is closed.
     pub queued_bytes: usize,
+    /// Bytes that may wait for all peers together. Beyond it, peers for which more than one long message waits
+    /// are closed.
+    pub queued_bytes_in_total: usize,
 }
 
 impl Default for SignallingConfig {
@@ -153,6 +156,7 @@ impl Default for SignallingConfig {
             ping_interval: Duration::from_secs(30),
             queued_messages: 8192,
             queued_bytes: 16 * 1024 * 1024,
+            queued_bytes_in_total: 256 * 1024 * 1024,
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     /// Cancelled when connections shall end in good order.
     pub(crate) stop: CancellationToken,
-    /// Cancelled when those that have not must go.
+    /// Cancelled when those that have not must go. Cancels `stop` too.
     pub(crate) kill: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }

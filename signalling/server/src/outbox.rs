@@ -6,8 +6,12 @@ use std::sync::{Arc, OnceLock};
 use async_tungstenite::tungstenite::Utf8Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info};
 use weir_protocol::ServerMessage;
 use weir_rooms::CloseReason;
+
+/// A peer with more than this in its queue is behind; it is as much as one message can have.
+const BEHIND_BYTES: isize = 256 * 1024;
 
 /// A message on its way to one or many peers, serialised once, by whoever needs its text first.
 #[derive(Debug)]
@@ -24,6 +28,27 @@ impl Outgoing {
         })
     }
 
+    /// Logs what is worth knowing of it: never its content.
+    pub(crate) fn log(&self) {
+        match &self.message {
+            ServerMessage::StartSession {
+                peer_id, session_id, ..
+            } => {
+                info!(session = session_id, consumer = peer_id, "session started");
+            }
+            ServerMessage::EndSession { session_id } | ServerMessage::EndSessionV1_1 { session_id, .. } => {
+                info!(session = session_id, "session ended");
+            }
+            ServerMessage::Error { code, .. } => debug!(code, "refused"),
+            ServerMessage::Welcome { .. }
+            | ServerMessage::PeerStatusChanged { .. }
+            | ServerMessage::SessionStarted { .. }
+            | ServerMessage::Peer(_)
+            | ServerMessage::List { .. }
+            | ServerMessage::ListConsumers { .. } => {}
+        }
+    }
+
     pub(crate) fn kind(&self) -> &'static str {
         self.message.kind()
     }
@@ -33,7 +58,7 @@ impl Outgoing {
             .get_or_init(|| match serde_json::to_string(&self.message) {
                 Ok(text) => text.into(),
                 Err(error) => {
-                    tracing::error!(kind = self.kind(), %error, "a message cannot be written as JSON");
+                    error!(kind = self.kind(), %error, "a message cannot be written as JSON");
                     Utf8Bytes::default()
                 }
             })
@@ -48,34 +73,44 @@ pub(crate) enum Item {
     Close(CloseReason),
 }
 
-/// The sending end.
+/// What all queues together may hold. Once they do, the next message for a peer that is behind ends that peer.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    bytes: AtomicIsize,
+    limit: isize,
+}
+
+impl Budget {
+    pub(crate) fn new(max_bytes: usize) -> Arc<Self> {
+        Arc::new(Self {
+            bytes: AtomicIsize::new(0),
+            limit: to_isize(max_bytes),
+        })
+    }
+}
+
+/// The sending end of a peer's queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     items: mpsc::Sender<Item>,
     fill: Arc<Fill>,
 }
 
-/// The writer's end.
+/// The writer's end of a peer's queue.
 #[derive(Debug)]
 pub(crate) struct Queue {
     items: mpsc::Receiver<Item>,
     fill: Arc<Fill>,
 }
 
-#[derive(Debug)]
-struct Fill {
-    /// May be negative for a moment: a message can be written before it is accounted for.
-    bytes: AtomicIsize,
-    limit: isize,
-    overflow: CancellationToken,
-}
-
-pub(crate) fn outbox(max_messages: usize, max_bytes: usize) -> (Outbox, Queue) {
+/// A queue for one peer.
+pub(crate) fn outbox(max_messages: usize, max_bytes: usize, budget: &Arc<Budget>) -> (Outbox, Queue) {
     let (sender, receiver) = mpsc::channel(max_messages.max(1));
     let fill = Arc::new(Fill {
         bytes: AtomicIsize::new(0),
-        limit: isize::try_from(max_bytes).unwrap_or(isize::MAX),
+        limit: to_isize(max_bytes),
         overflow: CancellationToken::new(),
+        budget: budget.clone(),
     });
     (
         Outbox {
@@ -101,10 +136,7 @@ impl Outbox {
     /// Accounts for a message's bytes after it was pushed. Apart from `push`, because order matters there and
     /// serialising takes time.
     pub(crate) fn account_for(&self, message: &Outgoing) {
-        let size = size_of(message);
-        if self.fill.bytes.fetch_add(size, Ordering::Relaxed) + size > self.fill.limit {
-            self.fill.overflow.cancel();
-        }
+        self.fill.add(to_isize(message.text().len()));
     }
 }
 
@@ -116,7 +148,7 @@ impl Queue {
 
     /// A message was written.
     pub(crate) fn written(&self, message: &Outgoing) {
-        self.fill.bytes.fetch_sub(size_of(message), Ordering::Relaxed);
+        self.fill.subtract(to_isize(message.text().len()));
     }
 
     /// Cancelled when more was sent than the queue holds.
@@ -125,28 +157,62 @@ impl Queue {
     }
 }
 
-fn size_of(message: &Outgoing) -> isize {
-    isize::try_from(message.text().len()).unwrap_or(isize::MAX)
+/// How full one queue is.
+#[derive(Debug)]
+struct Fill {
+    /// May be negative for a moment: a message can be written before it is accounted for.
+    bytes: AtomicIsize,
+    limit: isize,
+    overflow: CancellationToken,
+    budget: Arc<Budget>,
+}
+
+impl Fill {
+    fn add(&self, size: isize) {
+        let bytes = self.bytes.fetch_add(size, Ordering::Relaxed) + size;
+        let total = self.budget.bytes.fetch_add(size, Ordering::Relaxed) + size;
+        if bytes > self.limit || (total > self.budget.limit && bytes > BEHIND_BYTES) {
+            self.overflow.cancel();
+        }
+    }
+
+    fn subtract(&self, size: isize) {
+        self.bytes.fetch_sub(size, Ordering::Relaxed);
+        self.budget.bytes.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Fill {
+    /// What was never written is no longer held.
+    fn drop(&mut self) {
+        self.budget
+            .bytes
+            .fetch_sub(*self.bytes.get_mut(), Ordering::Relaxed);
+    }
+}
+
+fn to_isize(bytes: usize) -> isize {
+    isize::try_from(bytes).unwrap_or(isize::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message() -> Arc<Outgoing> {
+    fn message(length: usize) -> Arc<Outgoing> {
         Outgoing::new(ServerMessage::Welcome {
-            peer_id: "p".to_owned(),
+            peer_id: "p".repeat(length),
         })
     }
 
     #[tokio::test]
     async fn a_queue_overflows_by_messages() {
-        let (outbox, mut queue) = outbox(2, 1000);
-        outbox.push(Item::Message(message()));
-        outbox.push(Item::Message(message()));
+        let (outbox, mut queue) = outbox(2, 1000, &Budget::new(1000));
+        outbox.push(Item::Message(message(1)));
+        outbox.push(Item::Message(message(1)));
         assert!(!queue.overflow().is_cancelled());
         queue.next().await.unwrap();
-        outbox.push(Item::Message(message()));
+        outbox.push(Item::Message(message(1)));
         assert!(!queue.overflow().is_cancelled(), "what was taken makes room");
         outbox.push(Item::Close(CloseReason::ServerFull));
         assert!(queue.overflow().is_cancelled());
@@ -154,8 +220,8 @@ mod tests {
 
     #[test]
     fn a_queue_overflows_by_bytes_and_what_was_written_makes_room() {
-        let message = message();
-        let (outbox, queue) = outbox(1000, message.text().len() * 2);
+        let message = message(1);
+        let (outbox, queue) = outbox(1000, message.text().len() * 2, &Budget::new(1000));
         for _ in 0..100 {
             outbox.account_for(&message);
             outbox.account_for(&message);
@@ -167,5 +233,30 @@ mod tests {
             outbox.account_for(&message);
         }
         assert!(queue.overflow().is_cancelled());
+    }
+
+    #[test]
+    fn when_all_queues_together_hold_too_much_those_that_are_behind_overflow() {
+        let long = message(200_000);
+        let budget = Budget::new(500_000);
+        let (behind, behind_queue) = outbox(100, 1_000_000, &budget);
+        let (prompt, prompt_queue) = outbox(100, 1_000_000, &budget);
+        behind.account_for(&long);
+        behind.account_for(&long);
+        assert!(!behind_queue.overflow().is_cancelled(), "alone it may be behind");
+        prompt.account_for(&long);
+        assert!(
+            !prompt_queue.overflow().is_cancelled(),
+            "who is not behind may always have a message"
+        );
+        behind.account_for(&long);
+        assert!(behind_queue.overflow().is_cancelled());
+
+        drop((behind, behind_queue, prompt, prompt_queue));
+        assert_eq!(
+            budget.bytes.load(Ordering::Relaxed),
+            0,
+            "nothing is held for queues that are gone"
+        );
     }
 }

@@ -109,7 +109,7 @@ fn embedded(path: &str, request: &Request) -> Response<Body> {
         return not_found();
     };
 
-    let tag = entity_tag(&file);
+    let (tag, kind) = (entity_tag(&file), media_type(&file));
     let is_known = request
         .headers()
         .get(IF_NONE_MATCH)
@@ -117,16 +117,23 @@ fn embedded(path: &str, request: &Request) -> Response<Body> {
     let (status, body) = match (is_known, request.method()) {
         (true, _) => (StatusCode::NOT_MODIFIED, Body::empty()),
         (false, &Method::HEAD) => (StatusCode::OK, Body::empty()),
-        (false, _) => (StatusCode::OK, Body::from(file.data.into_owned())),
+        (false, _) => (StatusCode::OK, Body::from(file.data)),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.extend(HeaderValue::try_from(file.metadata.mimetype()).map(|value| (CONTENT_TYPE, value)));
+    headers.extend(HeaderValue::try_from(kind).map(|value| (CONTENT_TYPE, value)));
     headers.extend(HeaderValue::try_from(tag).map(|value| (ETAG, value)));
     // A page must ask each time, so that it never runs against a server of another build.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
+}
+
+fn media_type(file: &EmbeddedFile) -> String {
+    match file.metadata.mimetype() {
+        text if text.starts_with("text/") => format!("{text}; charset=utf-8"),
+        other => other.to_owned(),
+    }
 }
 
 fn entity_tag(file: &EmbeddedFile) -> String {

@@ -28,7 +28,7 @@ pub struct Server {
     router: Router,
 }
 
-/// A server that runs as a task. Dropping it stops the server at once, without a word to its peers.
+/// A server that runs as a task. Dropping it stops the server too, without waiting for its peers.
 #[derive(Debug)]
 pub struct Handle {
     address: SocketAddr,
@@ -40,7 +40,9 @@ pub struct Handle {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("url", &self.url()).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("url", &self.url())
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,6 +61,7 @@ impl Server {
             address: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), config.port),
             source,
         })?;
+        let kill = CancellationToken::new();
         let shared = Arc::new(Shared {
             state: config.state,
             routes: config.routes,
@@ -66,8 +69,8 @@ impl Server {
             handshake_headers,
             admission: Admission::new(config.max_connections, config.max_connections_per_address),
             time_outs: config.time_outs,
-            stop: CancellationToken::new(),
-            kill: CancellationToken::new(),
+            stop: kill.child_token(),
+            kill,
             tasks: TaskTracker::new(),
         });
         let router = http::router(shared.clone());

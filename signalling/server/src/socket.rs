@@ -185,7 +185,7 @@ async fn read(
                 let parsed = parse_client_message(&text);
                 match &parsed {
                     Ok(message) => debug!(kind = message.kind(), "received"),
-                    Err(error) => debug!(%error, "received what is no message"),
+                    Err(error) => debug!(code = %error.code(), "received what is no message"),
                 }
                 state.receive(id, parsed, text.len());
             }
@@ -270,7 +270,8 @@ async fn send(
 }
 
 /// Says goodbye, waits for the peer to do the same, and closes the TCP connection so that nothing that was
-/// written is lost: closing it with input unread would throw away what the peer has not read yet.
+/// written is lost: closing it with input unread would throw away what the peer has not read yet. The rest of a
+/// message that is too long is such input, and no goodbye will be found in it.
 async fn close(mut socket: WebSocketStream<Stream>, end: &End, time_outs: &TimeOuts) {
     if matches!(end, End::Lost(_)) {
         return;
@@ -281,10 +282,15 @@ async fn close(mut socket: WebSocketStream<Stream>, end: &End, time_outs: &TimeO
             // The reply to the peer's close frame is queued already.
             None => socket.flush().await.ok()?,
         }
-        while let Some(Ok(_)) = socket.next().await {}
+        let mut both_said_goodbye = matches!(end, End::ClosedByPeer);
+        while let Some(Ok(message)) = socket.next().await {
+            both_said_goodbye |= message.is_close();
+        }
         let mut stream = socket.into_inner().into_inner();
         stream.shutdown().await.ok()?;
-        discard(&mut stream).await;
+        if !both_said_goodbye {
+            discard(&mut stream).await;
+        }
         Some(())
     };
     if timeout(time_outs.closing, closing).await.is_err() {

@@ -11,7 +11,7 @@ use weir_rooms::{Command, ConnectionId, Counters, Departure, Keepalive, Rooms};
 
 use crate::SignallingConfig;
 use crate::metrics::Metrics;
-use crate::outbox::{Item, Outbox, Outgoing, Queue, outbox};
+use crate::outbox::{Budget, Item, Outbox, Outgoing, Queue, outbox};
 
 /// Who is connected and who has a session with whom. A handle: clones are the same state.
 #[derive(Clone, Debug)]
@@ -33,6 +33,7 @@ struct Shared {
     config: SignallingConfig,
     epoch: Instant,
     metrics: Metrics,
+    budget: Arc<Budget>,
     /// Locked to feed one fact and to queue what follows from it; never while anything is waited for.
     core: Mutex<Core>,
 }
@@ -64,6 +65,7 @@ impl SignallingState {
         };
         Self {
             shared: Arc::new(Shared {
+                budget: Budget::new(config.queued_bytes_in_total),
                 config,
                 epoch: Instant::now(),
                 metrics: Metrics::default(),
@@ -117,7 +119,7 @@ impl SignallingState {
     /// A socket is open. Gives its number, its peer's name for the log, and what to write to it.
     pub(crate) fn connect(&self) -> (ConnectionId, String, Queue) {
         let config = &self.shared.config;
-        let (outbox, queue) = outbox(config.queued_messages, config.queued_bytes);
+        let (outbox, queue) = outbox(config.queued_messages, config.queued_bytes, &self.shared.budget);
         let (connection, peer) = self.feed(|core, now| {
             core.last_connection += 1;
             let connection = ConnectionId(core.last_connection);
@@ -157,6 +159,7 @@ impl SignallingState {
         let queued = core.queue_commands();
         drop(core);
         for (message, outboxes) in queued {
+            message.log();
             for outbox in outboxes {
                 outbox.account_for(&message);
             }

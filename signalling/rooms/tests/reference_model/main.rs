@@ -3,6 +3,8 @@
 //! The model (`model.rs`) knows no uuid: its ids are `peer-3` and `session-5`. Ids of the machine are renamed in
 //! the order in which they first appear, which is the order in which both make them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod model;
 
 use std::collections::BTreeMap;
@@ -309,7 +311,7 @@ impl Pair {
         while let Some(command) = self.rooms.poll_command() {
             match command {
                 Command::Send { to, message } => {
-                    let message = self.names.to_model(&serde_json::to_value(message).unwrap());
+                    let message = self.names.rename(&serde_json::to_value(message).unwrap());
                     effects.extend(
                         to.iter()
                             .map(|to| Effect::Hears(to.0, model::without_details(&message))),
@@ -332,7 +334,7 @@ struct Names {
 }
 
 impl Names {
-    fn to_model(&mut self, message: &Value) -> Value {
+    fn rename(&mut self, message: &Value) -> Value {
         match message["type"].as_str() {
             Some("welcome") => {
                 self.peers += 1;
