@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Participant } from "./protocol/Participant";
-import { FRAME_TIMEOUT_MS, LINGER_MS, START_TIMEOUT_MS } from "./sessions/watch";
+import { FRAME_TIMEOUT_MS, LINGER_MS, STABLE_MS, START_TIMEOUT_MS } from "./sessions/watch";
 import { IDLE_ANSWER_MS, IDLE_MS } from "./signalling/connection";
 import { Simulation } from "./testing/simulation";
 
@@ -137,6 +137,40 @@ describe("a session that comes to nothing", () => {
     }
     const waits = times.slice(1).map((time, i) => time - (times[i] ?? 0));
     expect(waits).toEqual([300, 600, 1200, 2400]);
+  });
+
+  test("begins anew with short waits after media has flowed, or the server came back", () => {
+    const { simulation } = watching();
+    const fail = (n: number): void => {
+      simulation.say({ type: "sessionStarted", peerId: "camera", sessionId: `f${n}` });
+      simulation.say({ type: "endSession", sessionId: `f${n}` });
+    };
+    const waitForNext = (): number => {
+      simulation.sent();
+      const begin = simulation.now;
+      while (simulation.sentOf("startSession").length === 0) simulation.advance(100);
+      return simulation.now - begin;
+    };
+    fail(1);
+    expect(waitForNext()).toBe(300);
+    fail(2);
+    expect(waitForNext()).toBe(600);
+    simulation.say({ type: "sessionStarted", peerId: "camera", sessionId: "good" });
+    const peer = simulation.take("createPeer").at(-1)?.peer ?? -1;
+    simulation.connectionState(peer, "connected");
+    simulation.media(peer);
+    simulation.advance(STABLE_MS);
+    simulation.connectionState(peer, "failed");
+    expect(waitForNext()).toBe(300);
+    fail(3);
+    expect(waitForNext()).toBe(600);
+    simulation.breakSocket();
+    simulation.advance(300);
+    simulation.open();
+    simulation.say({ type: "welcome", peerId: "me again" });
+    simulation.say({ type: "list", producers: [camera] });
+    fail(4);
+    expect(waitForNext()).toBe(300);
   });
 
   test("says why", () => {
@@ -279,6 +313,28 @@ describe("while the server is gone", () => {
     simulation.say({ type: "sessionStarted", peerId: "camera", sessionId: "s1" });
     simulation.breakSocket();
     expect(simulation.take("closePeer")).toHaveLength(1);
+  });
+
+  test("a session that is connected and has no picture yet is kept: it may still come", () => {
+    const { simulation, watch } = watching();
+    const peer = simulation.playSession("s1");
+    simulation.breakSocket();
+    expect(simulation.take("closePeer")).toEqual([]);
+    simulation.media(peer);
+    expect(simulation.engine.watchState(watch)?.phase).toBe("resuming");
+  });
+
+  test("the answer to a request from before is not waited for", () => {
+    const { simulation } = watching();
+    simulation.sent();
+    simulation.breakSocket();
+    simulation.advance(300);
+    simulation.open();
+    simulation.say({ type: "welcome", peerId: "me again" });
+    simulation.say({ type: "list", producers: [camera] });
+    simulation.say({ type: "sessionStarted", peerId: "camera", sessionId: "s2" });
+    expect(simulation.take("createPeer")).toHaveLength(1);
+    expect(simulation.sentOf("endSession")).toEqual([]);
   });
 
   test("a server that vanishes without a word is found out, and the picture stays", () => {
@@ -450,6 +506,20 @@ describe("publishing", () => {
     simulation.connectionState(peer, "closed");
     expect(simulation.take("closePeer")).toEqual([{ kind: "closePeer", peer }]);
     expect(simulation.engine.publication?.consumers).toBe(0);
+  });
+
+  test("an end that was the server's own is no end for who watches", () => {
+    const simulation = publishing();
+    simulation.say({ type: "startSession", peerId: "viewer", sessionId: "s1", offer: null });
+    const [{ peer } = { peer: -1 }] = simulation.take("createPeer");
+    simulation.connectionState(peer, "connected");
+    simulation.say({ type: "endSession", sessionId: "s1" });
+    simulation.breakSocket();
+    simulation.advance(300);
+    simulation.join("me again");
+    simulation.advance(10_000);
+    expect(simulation.take("closePeer")).toEqual([]);
+    expect(simulation.engine.publication?.consumers).toBe(1);
   });
 
   test("a consumer that leaves is no longer counted, and its connection is closed", () => {
