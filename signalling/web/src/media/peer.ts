@@ -19,6 +19,7 @@ export class Peer {
   readonly connection: RTCPeerConnection;
   readonly #events: PeerEvents;
   readonly #listening = new AbortController();
+  readonly #transports = new Set<RTCDtlsTransport>();
   #tracks: readonly MediaStreamTrack[] = [];
 
   /** @param published what is sent; nothing if media is received. */
@@ -104,6 +105,7 @@ export class Peer {
       (description) => {
         if (this.#listening.signal.aborted) return;
         this.#updateTracks();
+        this.#watchTransports();
         if (description) this.#events.localDescription(description);
       },
       (cause: unknown) => {
@@ -120,6 +122,18 @@ export class Peer {
     if (candidate.sdpMid !== null) ice.sdpMid = candidate.sdpMid;
     if (candidate.usernameFragment !== null) ice.usernameFragment = candidate.usernameFragment;
     this.#events.localCandidate(ice);
+  }
+
+  /** A peer that says goodbye closes its DTLS transport, long before ICE finds out that nobody is there. */
+  #watchTransports(): void {
+    for (const { transport } of this.connection.getSenders()) {
+      if (!transport || this.#transports.has(transport)) continue;
+      this.#transports.add(transport);
+      const tellIfClosed = (): void => {
+        if (transport.state === "closed") this.#events.connectionState("closed");
+      };
+      transport.addEventListener("statechange", tellIfClosed, { signal: this.#listening.signal });
+    }
   }
 
   #updateTracks(): void {
