@@ -263,18 +263,19 @@ fn installed_path(introspection: &str, name: &str) -> Result<String> {
     Ok(path.to_owned())
 }
 
-/// Runs every `*.test.mjs` of a folder against the debug build.
+/// Runs every test of a Node project against the debug build.
 fn node_tests(folder: &str) -> Result<Outcome> {
     let folder = workspace::root().join(folder);
     if !folder.is_dir() {
         return Ok(Outcome::Skipped(format!("there is no {}", folder.display())));
     }
-    if folder.join("package.json").is_file() {
-        build::node_modules(&folder)?;
-    }
+    build::node_modules(&folder)?;
+    Step::new("npm", ["run", "--silent", "--if-present", "format:check"])
+        .folder(&folder)
+        .run()?;
     let environment = workspace::built_environment(Profile::Debug);
     passed(
-        Step::new("node", ["--test"])
+        Step::new("npm", ["run", "--silent", "test"])
             .folder(folder)
             .environment(environment)
             .minutes(25),
