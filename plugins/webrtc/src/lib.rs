@@ -1,4 +1,5 @@
 //! The `weir` GStreamer plugin.
 
+pub mod embedded;
 pub mod runtime;
 pub mod signaller;
