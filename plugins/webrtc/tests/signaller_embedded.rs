@@ -170,9 +170,6 @@ fn signallers_come_back_to_a_server_that_was_stopped_and_started() {
             let _ = to.send(());
         });
     });
-    let ended = told(|to| {
-        producer.connect_session_ended(move |_, session, _| to.send(session.to_owned()).is_ok());
-    });
     let (_consumer, session) = meet(&producer, &first, &uri);
 
     servers.stop();
@@ -182,7 +179,6 @@ fn signallers_come_back_to_a_server_that_was_stopped_and_started() {
     assert_ne!(first, second);
     let (_consumer, another) = meet(&producer, &second, &uri);
     assert_ne!(session, another);
-    assert_eq!(ended.try_recv().ok(), None, "a server that goes ends no session");
 }
 
 #[test]
@@ -280,11 +276,7 @@ fn when_one_server_cannot_start_the_other_does_not_stay() {
         ..Settings::default()
     };
     EmbeddedServers::start(&settings).unwrap_err();
-    let start = Instant::now();
-    while TcpListener::bind(("127.0.0.1", free)).is_err() {
-        assert!(start.elapsed() < PATIENCE, "port {free} is never free again");
-        std::thread::yield_now();
-    }
+    TcpListener::bind(("127.0.0.1", free)).unwrap();
 }
 
 /// What a GET of this URL's path says.

@@ -1,7 +1,7 @@
 //! The servers themselves, on the process's runtime.
 
 use std::path::PathBuf;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -39,23 +39,27 @@ impl Listeners {
     pub(super) fn start(settings: &Settings) -> Result<Self, Error> {
         let plans = plan(settings)?;
         let runtime = runtime::handle().map_err(|error| failed("signalling", error.to_string()))?;
+        // All ports are taken before any server runs: one that is not run yet leaves nothing behind.
+        let bound = plans
+            .into_iter()
+            .map(|Plan { server, config }| Ok((server, bind(&runtime, server, config)?)))
+            .collect::<Result<Vec<_>, Error>>()?;
         let mut listeners = Self {
             runtime,
             running: Vec::new(),
             signalling_url: None,
             page_url: None,
         };
-        for Plan { server, config } in plans {
-            let bound = listeners.bind(server, config)?;
-            let (url, page_url) = (bound.url(), bound.pages_url());
-            let _context = listeners.runtime.enter();
-            listeners.running.push(bound.spawn());
+        let runtime = listeners.runtime.clone();
+        let _context = runtime.enter();
+        for (server, bound) in bound {
             if server == "signalling" {
-                listeners.signalling_url = Some(url);
+                listeners.signalling_url = Some(bound.url());
             }
-            if page_url.is_some() {
-                listeners.page_url = page_url;
+            if let Some(url) = bound.pages_url() {
+                listeners.page_url = Some(url);
             }
+            listeners.running.push(bound.spawn());
         }
         Ok(listeners)
     }
@@ -69,6 +73,12 @@ impl Listeners {
     }
 
     pub(super) fn stop(mut self) {
+        // Whatever takes longer is closed in the background.
+        let _ = self.shut_down().recv_timeout(STOP);
+    }
+
+    /// Begins to shut down; the channel closes when that is done.
+    fn shut_down(&mut self) -> Receiver<()> {
         let (sender, stopped) = channel();
         let running = std::mem::take(&mut self.running);
         self.runtime.spawn(async move {
@@ -81,23 +91,30 @@ impl Listeners {
             }
             drop(sender);
         });
-        // Whatever takes longer is closed in the background.
-        let _ = stopped.recv_timeout(STOP) as Result<(), _>;
+        stopped
     }
+}
 
-    fn bind(&self, server: &'static str, config: Config) -> Result<Server, Error> {
-        let (sender, bound) = channel();
-        self.runtime.spawn(async move {
-            let _ = sender.send(Server::bind(config).await);
-        });
-        match bound.recv_timeout(START) {
-            Ok(Ok(bound)) => Ok(bound),
-            Ok(Err(error)) => Err(failed(server, error.to_string())),
-            Err(_) => Err(failed(
-                server,
-                "its host's name is not resolved in time".to_owned(),
-            )),
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        if !self.running.is_empty() {
+            self.shut_down();
         }
+    }
+}
+
+fn bind(runtime: &Handle, server: &'static str, config: Config) -> Result<Server, Error> {
+    let (sender, bound) = channel();
+    runtime.spawn(async move {
+        let _ = sender.send(Server::bind(config).await);
+    });
+    match bound.recv_timeout(START) {
+        Ok(Ok(bound)) => Ok(bound),
+        Ok(Err(error)) => Err(failed(server, error.to_string())),
+        Err(_) => Err(failed(
+            server,
+            "its host's name is not resolved in time".to_owned(),
+        )),
     }
 }
 

@@ -118,7 +118,7 @@ pub enum Error {
     },
 }
 
-/// The servers that run. Dropping them stops them at once, without a word to their peers.
+/// The servers that run. Dropping them stops them without waiting for that.
 #[derive(Debug)]
 pub struct EmbeddedServers {
     #[cfg(feature = "embedded-server")]
