@@ -8,10 +8,11 @@
 
 mod clock;
 mod elements;
+pub mod embedded;
 mod encoder;
 mod fanout;
 mod reaper;
-mod runtime;
+pub mod runtime;
 mod session;
 pub mod signaller;
 

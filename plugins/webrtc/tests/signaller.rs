@@ -1,4 +1,5 @@
 //! The signaller interface and its WebSocket implementation, over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 #[path = "signaller/server.rs"]
 mod server;
@@ -505,7 +506,7 @@ fn nothing_that_a_server_sends_ends_more_than_it_may() {
     assert!(matches!(bench.next(), Told::SessionEnded(session, Some(_)) if session == "good"));
 
     // More than a megabyte is more than anybody has to say.
-    peer.send_raw(Message::text("x".repeat(1 << 21)));
+    peer.send_as_far_as_it_goes(Message::text("x".repeat(1 << 21)));
     assert!(matches!(bench.next(), Told::Lost(_)));
     server.accept().welcome("again");
     assert_eq!(bench.next(), Told::ClientId(Some("again".to_owned())));

@@ -62,11 +62,14 @@ pub(super) mod imp {
         pub(super) start: Option<fn(&Signallable)>,
         pub(super) stop: Option<fn(&Signallable)>,
         pub(super) send_sdp: Option<fn(&Signallable, &str, &WebRTCSessionDescription)>,
-        pub(super) add_ice: Option<fn(&Signallable, &str, &str, u32, Option<&str>)>,
+        pub(super) add_ice: Option<AddIce>,
         pub(super) end_session: Option<fn(&Signallable, &str)>,
         pub(super) end_session_with_error: Option<fn(&Signallable, &str, Option<&str>)>,
         pub(super) session_connected: Option<fn(&Signallable, &str)>,
     }
+
+    /// Session, candidate, m-line index, mid.
+    type AddIce = fn(&Signallable, &str, &str, u32, Option<&str>);
 
     // SAFETY: `#[repr(C)]`, and the parent's structure comes first.
     unsafe impl InterfaceStruct for SignallableInterface {
@@ -220,7 +223,7 @@ pub trait SignallableImplExt: SignallableImpl {
 
 impl<T: SignallableImpl> SignallableImplExt for T {}
 
-fn parent<T: SignallableImpl + ?Sized>() -> imp::SignallableInterface {
+fn parent<T: SignallableImpl>() -> imp::SignallableInterface {
     let type_data = T::type_data();
     // SAFETY: the type's data exist, for there is an instance; the table was copied when the interface was
     // initialised, before any instance was made.
@@ -230,7 +233,7 @@ fn parent<T: SignallableImpl + ?Sized>() -> imp::SignallableInterface {
     }
 }
 
-fn this<T: SignallableImpl + ?Sized>(imp: &T) -> Signallable {
+fn this<T: SignallableImpl>(imp: &T) -> Signallable {
     let object = imp.obj();
     let object: &T::Type = &object;
     object.upcast_ref::<Signallable>().clone()

@@ -115,6 +115,11 @@ impl Peer {
         self.socket.send(message).unwrap();
     }
 
+    /// Sends what the client may hang up at.
+    pub(crate) fn send_as_far_as_it_goes(&mut self, message: Message) {
+        let _ = self.socket.send(message);
+    }
+
     /// The next message of the client's; pings are answered on the way.
     pub(crate) fn receive(&mut self) -> Value {
         loop {

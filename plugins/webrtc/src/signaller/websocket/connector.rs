@@ -56,21 +56,23 @@ pub(super) struct Connector {
     tls: Option<TlsConnector>,
 }
 
-/// How a server's certificate is judged.
-pub(super) struct Trust<'a> {
-    /// The PEM file with the only roots that are trusted; the system's if there is none.
-    pub(super) cafile: Option<&'a str>,
-    pub(super) insecure: bool,
+/// Which certificates of a server's are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Those that the system's authorities have signed.
+    System,
+    /// Those that an authority in this PEM file has signed, and those in it.
+    File(String),
+    /// The first one in this PEM file, whatever names and dates it has.
+    Exactly(String),
+    /// All.
+    Anyone,
 }
 
 impl Connector {
     /// # Errors
     /// What trying again cannot mend.
-    pub(super) fn new(
-        url: &Url,
-        headers: &[(String, String)],
-        trust: &Trust<'_>,
-    ) -> Result<Self, SettingsError> {
+    pub(super) fn new(url: &Url, headers: &[(String, String)], trust: &Trust) -> Result<Self, SettingsError> {
         let mut request = url
             .as_str()
             .into_client_request()
@@ -153,12 +155,22 @@ fn describe_certificate(error: &CertificateError) -> String {
     }
 }
 
-fn tls_config(trust: &Trust<'_>) -> Result<ClientConfig, SettingsError> {
+fn tls_config(trust: &Trust) -> Result<ClientConfig, SettingsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = if trust.insecure {
-        Arc::new(Anyone(provider.clone()))
-    } else {
-        Arc::new(verifier(trust.cafile, provider.clone())?)
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::System => Arc::new(by_system(provider.clone())?),
+        Trust::File(file) => Arc::new(by_file(file, provider.clone())?),
+        Trust::Exactly(file) => {
+            let certificate = certificates(file)?.swap_remove(0);
+            Arc::new(ByHeart {
+                certificate: Some(certificate),
+                provider: provider.clone(),
+            })
+        }
+        Trust::Anyone => Arc::new(ByHeart {
+            certificate: None,
+            provider: provider.clone(),
+        }),
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -168,35 +180,41 @@ fn tls_config(trust: &Trust<'_>) -> Result<ClientConfig, SettingsError> {
     Ok(config)
 }
 
-fn verifier(cafile: Option<&str>, provider: Arc<CryptoProvider>) -> Result<RootsOrPinned, SettingsError> {
+fn by_system(provider: Arc<CryptoProvider>) -> Result<RootsOrPinned, SettingsError> {
     let mut roots = RootCertStore::empty();
-    let mut pinned = Vec::new();
-    if let Some(file) = cafile {
-        let failed = |error| SettingsError::CaFile {
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(SettingsError::NoSystemCertificates);
+    }
+    RootsOrPinned::new(roots, Vec::new(), provider)
+}
+
+fn by_file(file: &str, provider: Arc<CryptoProvider>) -> Result<RootsOrPinned, SettingsError> {
+    let pinned = certificates(file)?;
+    let mut roots = RootCertStore::empty();
+    let (usable, _) = roots.add_parsable_certificates(pinned.iter().cloned());
+    if usable == 0 {
+        return Err(SettingsError::NoCertificates {
+            file: file.to_owned(),
+        });
+    }
+    RootsOrPinned::new(roots, pinned, provider)
+}
+
+/// The certificates in a PEM file; at least one.
+fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+    let certificates = CertificateDer::pem_file_iter(Path::new(file))
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| SettingsError::CaFile {
             file: file.to_owned(),
             error,
-        };
-        for certificate in CertificateDer::pem_file_iter(Path::new(file)).map_err(failed)? {
-            let certificate = certificate.map_err(failed)?;
-            if roots.add(certificate.clone()).is_ok() {
-                pinned.push(certificate);
-            }
-        }
-        if roots.is_empty() {
-            return Err(SettingsError::NoCertificates {
-                file: file.to_owned(),
-            });
-        }
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err(SettingsError::NoSystemCertificates);
-        }
+        })?;
+    if certificates.is_empty() {
+        return Err(SettingsError::NoCertificates {
+            file: file.to_owned(),
+        });
     }
-    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map_err(|error| rustls::Error::General(error.to_string()))?;
-    Ok(RootsOrPinned { webpki, pinned })
+    Ok(certificates)
 }
 
 /// Verifies a server by trusted roots, or as being itself in `cafile`.
@@ -207,6 +225,19 @@ fn verifier(cafile: Option<&str>, provider: Arc<CryptoProvider>) -> Result<Roots
 struct RootsOrPinned {
     webpki: Arc<WebPkiServerVerifier>,
     pinned: Vec<CertificateDer<'static>>,
+}
+
+impl RootsOrPinned {
+    fn new(
+        roots: RootCertStore,
+        pinned: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, SettingsError> {
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
+        Ok(Self { webpki, pinned })
+    }
 }
 
 impl ServerCertVerifier for RootsOrPinned {
@@ -257,20 +288,31 @@ impl ServerCertVerifier for RootsOrPinned {
     }
 }
 
-/// Takes any certificate (`insecure-tls`); that the server has its key is still checked.
+/// Takes one certificate, or any (`insecure-tls`); that the server has its key is checked either way.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct ByHeart {
+    certificate: Option<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for ByHeart {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
+        end_entity: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        if self
+            .certificate
+            .as_ref()
+            .is_none_or(|certificate| certificate == end_entity)
+        {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
     }
 
     fn verify_tls12_signature(
@@ -279,7 +321,12 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -288,10 +335,17 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

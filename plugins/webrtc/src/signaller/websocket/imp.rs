@@ -28,6 +28,8 @@ struct Settings {
     connect_to_first_producer: bool,
     keep_watching: bool,
     cafile: Option<String>,
+    /// Whether the first certificate of `cafile` is the server's own, and nothing else counts.
+    trusts_exactly: bool,
     insecure_tls: bool,
     headers: Option<gst::Structure>,
     reconnect: bool,
@@ -42,6 +44,7 @@ impl Default for Settings {
             connect_to_first_producer: false,
             keep_watching: false,
             cafile: None,
+            trusts_exactly: false,
             insecure_tls: false,
             headers: None,
             reconnect: true,
@@ -156,7 +159,10 @@ impl ObjectImpl for Signaller {
             "producer-peer-id" => settings.producer_peer_id = value.get().unwrap_or_default(),
             "connect-to-first-producer" => settings.connect_to_first_producer = get_flag(),
             "keep-watching" => settings.keep_watching = get_flag(),
-            "cafile" => settings.cafile = value.get().unwrap_or_default(),
+            "cafile" => {
+                settings.cafile = value.get().unwrap_or_default();
+                settings.trusts_exactly = false;
+            }
             "insecure-tls" => settings.insecure_tls = get_flag(),
             "headers" => settings.headers = value.get().unwrap_or_default(),
             "reconnect" => settings.reconnect = get_flag(),
@@ -296,16 +302,9 @@ impl Signaller {
         if state.run.as_ref().is_some_and(|run| !run.is_over()) {
             return Ok(Vec::new());
         }
-        let (cafile, insecure) = (settings.cafile.clone(), settings.insecure_tls);
+        let trust = trust(settings);
         let (run, outlet) = Run::start(&runtime, config, move || {
-            Connector::new(
-                &address.url,
-                &headers,
-                &Trust {
-                    cafile: cafile.as_deref(),
-                    insecure,
-                },
-            )
+            Connector::new(&address.url, &headers, &trust)
         });
         state.run = Some(run);
         delivery::start(&runtime, &self.obj(), outlet);
@@ -316,6 +315,13 @@ impl Signaller {
         if let Some(run) = &self.state().run {
             run.wish(wish);
         }
+    }
+
+    /// See [`super::Signaller::trust_exactly`].
+    pub(super) fn trust_exactly(&self, file: &str) {
+        let mut settings = self.settings();
+        settings.cafile = Some(file.to_owned());
+        settings.trusts_exactly = true;
     }
 
     /// Takes over the id that the server gave, unless the signaller was stopped meanwhile.
@@ -350,6 +356,15 @@ fn part(settings: &Settings, from_uri: Option<Target>) -> Part {
             (None, None) if settings.connect_to_first_producer => Target::First,
             (None, None) => Target::Caller,
         }),
+    }
+}
+
+fn trust(settings: &Settings) -> Trust {
+    match &settings.cafile {
+        _ if settings.insecure_tls => Trust::Anyone,
+        Some(file) if settings.trusts_exactly => Trust::Exactly(file.clone()),
+        Some(file) => Trust::File(file.clone()),
+        None => Trust::System,
     }
 }
 

@@ -17,6 +17,7 @@ mod imp;
 mod shell;
 
 use gst::glib;
+use gst::subclass::prelude::ObjectSubclassIsExt;
 
 use super::Signallable;
 
@@ -49,6 +50,14 @@ impl Signaller {
     /// A signaller with default properties and this role.
     pub fn new(role: SignallerRole) -> Self {
         glib::Object::builder().property("role", role).build()
+    }
+}
+
+impl Signaller {
+    /// Takes the first certificate in this PEM file for the server's own, and no other, whatever names it has. For a
+    /// server in this process; setting `cafile` undoes it.
+    pub(crate) fn trust_exactly(&self, file: &str) {
+        self.imp().trust_exactly(file);
     }
 }
 

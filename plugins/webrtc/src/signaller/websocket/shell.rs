@@ -154,7 +154,7 @@ impl Drop for Writer {
 
 /// What happened on the line.
 enum Fact {
-    Opened(Socket),
+    Opened(Box<Socket>),
     Text(String),
     Traffic,
     Closed(String),
@@ -278,7 +278,7 @@ impl Shell {
     fn handle_fact(&mut self, fact: Fact, now: Duration) {
         match fact {
             Fact::Opened(socket) => {
-                let (sender, reader) = socket.split();
+                let (sender, reader) = (*socket).split();
                 let (outgoing, queue) = mpsc::channel(OUTGOING);
                 let writer = Writer(tokio::spawn(write(sender, queue)));
                 self.line = Line::Up {
@@ -336,7 +336,7 @@ async fn next_fact(line: &mut Line) -> Fact {
     match line {
         Line::Down => pending().await,
         Line::Opening(opening) => match opening.await {
-            Ok(socket) => Fact::Opened(socket),
+            Ok(socket) => Fact::Opened(Box::new(socket)),
             Err(reason) => Fact::Closed(reason),
         },
         Line::Up { reader, writer, .. } => tokio::select! {
