@@ -19,12 +19,17 @@ pub mod signaller;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 pub use elements::sink::{
-    BaseWebRTCSink, BaseWebRTCSinkImpl, CongestionControl, JoinPolicy, MitigationModes, WebRTCSink, WebRTCSinkPad,
+    BaseWebRTCSink, BaseWebRTCSinkImpl, CongestionControl, JoinPolicy, MitigationModes, WebRTCSink,
+    WebRTCSinkPad,
 };
 
 /// The debug category of the whole plugin (`GST_DEBUG=weir:6`).
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new("weir", gst::DebugColorFlags::empty(), Some("Weir: WebRTC, encoded once for all"))
+    gst::DebugCategory::new(
+        "weir",
+        gst::DebugColorFlags::empty(),
+        Some("Weir: WebRTC, encoded once for all"),
+    )
 });
 
 /// Locks a mutex, also one that a panicking thread left: every critical section leaves its data whole.

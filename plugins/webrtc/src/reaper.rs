@@ -8,12 +8,14 @@ pub(crate) fn run(what: &str, work: impl FnOnce() + Send + 'static) {
     let work = std::sync::Arc::new(std::sync::Mutex::new(Some(work)));
     let on_thread = work.clone();
     let take = |work: &std::sync::Mutex<Option<_>>| crate::lock(work).take();
-    let spawned = std::thread::Builder::new().name("weir-reaper".to_owned()).spawn(move || {
-        let work = crate::lock(&on_thread).take();
-        if let Some(work) = work {
-            work();
-        }
-    });
+    let spawned = std::thread::Builder::new()
+        .name("weir-reaper".to_owned())
+        .spawn(move || {
+            let work = crate::lock(&on_thread).take();
+            if let Some(work) = work {
+                work();
+            }
+        });
     if let Err(error) = spawned {
         gst::warning!(crate::CAT, "taking down a {what} in place: {error}");
         if let Some(work) = take(&work) {

@@ -18,7 +18,9 @@ pub(crate) fn can_pay(codec: Codec) -> bool {
 pub(super) fn encoders(codec: Codec) -> Vec<gst::ElementFactory> {
     let kind = match codec.kind() {
         MediaKind::Audio => gst::ElementFactoryType::AUDIO_ENCODER,
-        MediaKind::Video | MediaKind::Application | MediaKind::Other => gst::ElementFactoryType::VIDEO_ENCODER,
+        MediaKind::Video | MediaKind::Application | MediaKind::Other => {
+            gst::ElementFactoryType::VIDEO_ENCODER
+        }
     };
     let caps = gst::Caps::new_empty_simple(codec.caps_name());
     let mut found: Vec<_> = gst::ElementFactory::factories_with_type(kind, gst::Rank::MARGINAL)

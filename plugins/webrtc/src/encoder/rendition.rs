@@ -28,7 +28,9 @@ pub(crate) struct RenditionSpec {
 impl RenditionSpec {
     /// Whether an encoder is needed.
     pub(crate) fn is_raw(&self) -> bool {
-        self.input.structure(0).is_some_and(|s| s.name().ends_with("/x-raw"))
+        self.input
+            .structure(0)
+            .is_some_and(|s| s.name().ends_with("/x-raw"))
     }
 }
 
@@ -80,9 +82,15 @@ impl Rendition {
         hooks: &dyn Hooks,
         output: gst::Pad,
     ) -> Result<Self, RenditionError> {
-        let bin = gst::Bin::builder().name(format!("{}-rendition-{}", spec.pad_name, spec.id.0)).build();
+        let bin = gst::Bin::builder()
+            .name(format!("{}-rendition-{}", spec.pad_name, spec.id.0))
+            .build();
         let appsrc = make_appsrc(spec);
-        let encoder = if spec.is_raw() { Some(make_encoder(spec, hooks)?) } else { None };
+        let encoder = if spec.is_raw() {
+            Some(make_encoder(spec, hooks)?)
+        } else {
+            None
+        };
         let payloader = make_payloader(spec, hooks)?;
 
         let mut chain: Vec<gst::Element> = vec![appsrc.clone().upcast()];
@@ -99,13 +107,21 @@ impl Rendition {
         bin.add_many(&chain)?;
         gst::Element::link_many(&chain)?;
 
-        let end = payloader.static_pad("src").ok_or_else(|| gst::glib::bool_error!("a payloader without src pad"))?;
+        let end = payloader
+            .static_pad("src")
+            .ok_or_else(|| gst::glib::bool_error!("a payloader without src pad"))?;
         let ghost = gst::GhostPad::with_target(&end)?;
         ghost.set_active(true)?;
         bin.add_pad(&ghost)?;
         output.set_active(true)?;
 
-        let rendition = Self { bin, appsrc, encoder, payloader, output };
+        let rendition = Self {
+            bin,
+            appsrc,
+            encoder,
+            payloader,
+            output,
+        };
         parent.add(&rendition.bin)?;
         // Only now: adding an element to a bin unlinks its pads.
         if let Err(error) = ghost.link(&rendition.output) {
@@ -122,7 +138,9 @@ impl Rendition {
 
     /// The handle by which media comes in.
     pub(crate) fn input(&self) -> RenditionInput {
-        RenditionInput { appsrc: self.appsrc.clone() }
+        RenditionInput {
+            appsrc: self.appsrc.clone(),
+        }
     }
 
     /// The bin, to tell whose a message on the bus is.
@@ -135,7 +153,9 @@ impl Rendition {
         if self.encoder.is_none() {
             return false;
         }
-        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder()
+            .all_headers(true)
+            .build();
         self.payloader.send_event(event)
     }
 
@@ -224,7 +244,10 @@ fn make_encoder(spec: &RenditionSpec, hooks: &dyn Hooks) -> Result<gst::Element,
     if refusals.is_empty() {
         refusals.push("none is installed".to_owned());
     }
-    Err(RenditionError::NoEncoder(spec.codec.encoding_name(), refusals.join(", ")))
+    Err(RenditionError::NoEncoder(
+        spec.codec.encoding_name(),
+        refusals.join(", "),
+    ))
 }
 
 fn make_payloader(spec: &RenditionSpec, hooks: &dyn Hooks) -> Result<gst::Element, RenditionError> {
@@ -246,18 +269,33 @@ fn make_payloader(spec: &RenditionSpec, hooks: &dyn Hooks) -> Result<gst::Elemen
 
 fn converters(spec: &RenditionSpec) -> Result<Vec<gst::Element>, gst::glib::BoolError> {
     if spec.codec.kind() == MediaKind::Audio {
-        return ["audioconvert", "audioresample"].iter().map(|name| gst::ElementFactory::make(name).build()).collect();
+        return ["audioconvert", "audioresample"]
+            .iter()
+            .map(|name| gst::ElementFactory::make(name).build())
+            .collect();
     }
     let features = spec.input.features(0);
-    let feature = features.and_then(|features| features.nth(0)).map_or("", |feature| feature.as_str());
+    let feature = features
+        .and_then(|features| features.nth(0))
+        .map_or("", |feature| feature.as_str());
     let mut elements: Vec<_> = factory::converter(feature)
         .iter()
         .map(|name| gst::ElementFactory::make(name).build())
         .collect::<Result<_, _>>()?;
-    if elements.last().and_then(|e| e.factory()).is_some_and(|factory| factory.name() == "videoconvert") {
+    if elements
+        .last()
+        .and_then(|e| e.factory())
+        .is_some_and(|factory| factory.name() == "videoconvert")
+    {
         // 4:2:0 is what every browser decodes; left alone, encoders would follow a source that has more.
-        let caps = gst::Caps::builder("video/x-raw").field("format", gst::List::new(["I420", "NV12"])).build();
-        elements.push(gst::ElementFactory::make("capsfilter").property("caps", &caps).build()?);
+        let caps = gst::Caps::builder("video/x-raw")
+            .field("format", gst::List::new(["I420", "NV12"]))
+            .build();
+        elements.push(
+            gst::ElementFactory::make("capsfilter")
+                .property("caps", &caps)
+                .build()?,
+        );
     }
     Ok(elements)
 }
@@ -265,9 +303,16 @@ fn converters(spec: &RenditionSpec) -> Result<Vec<gst::Element>, gst::glib::Bool
 /// Holds an encoder to the profile that is offered.
 fn profile_filter(codec: Codec) -> Result<Option<gst::Element>, gst::glib::BoolError> {
     let caps = match codec {
-        Codec::H264 => gst::Caps::builder("video/x-h264").field("profile", "constrained-baseline").build(),
-        Codec::H265 => gst::Caps::builder("video/x-h265").field("profile", "main").build(),
+        Codec::H264 => gst::Caps::builder("video/x-h264")
+            .field("profile", "constrained-baseline")
+            .build(),
+        Codec::H265 => gst::Caps::builder("video/x-h265")
+            .field("profile", "main")
+            .build(),
         Codec::Vp8 | Codec::Vp9 | Codec::Av1 | Codec::Opus => return Ok(None),
     };
-    gst::ElementFactory::make("capsfilter").property("caps", &caps).build().map(Some)
+    gst::ElementFactory::make("capsfilter")
+        .property("caps", &caps)
+        .build()
+        .map(Some)
 }

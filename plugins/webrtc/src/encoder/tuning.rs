@@ -10,7 +10,9 @@ use weir_units::Bitrate;
 /// Sets an encoder up for real-time sending. Returns false for one that this table does not know: it keeps
 /// its defaults, and its bitrate cannot be set.
 pub(super) fn tune(encoder: &gst::Element) -> bool {
-    let Some(tuning) = tuning_of(encoder) else { return false };
+    let Some(tuning) = tuning_of(encoder) else {
+        return false;
+    };
     for (property, value) in tuning.settings {
         set(encoder, property, value);
     }
@@ -22,7 +24,9 @@ pub(super) fn tune(encoder: &gst::Element) -> bool {
 
 /// Sets an encoder's bitrate. Returns false where that is not known how.
 pub(super) fn set_bitrate(encoder: &gst::Element, bitrate: Bitrate) -> bool {
-    let Some(tuning) = tuning_of(encoder) else { return false };
+    let Some(tuning) = tuning_of(encoder) else {
+        return false;
+    };
     let bits = bitrate.bps();
     let value = match tuning.unit {
         Unit::Bits => bits,
@@ -110,8 +114,13 @@ const VP9: &[(&str, &str)] = &[
 ];
 
 /// VA-API encoders of gst-plugins-bad share their properties.
-const VA: &[(&str, &str)] =
-    &[("rate-control", "cbr"), ("key-int-max", "1024"), ("b-frames", "0"), ("target-usage", "6"), ("ref-frames", "1")];
+const VA: &[(&str, &str)] = &[
+    ("rate-control", "cbr"),
+    ("key-int-max", "1024"),
+    ("b-frames", "0"),
+    ("target-usage", "6"),
+    ("ref-frames", "1"),
+];
 
 const NVCODEC: &[(&str, &str)] = &[
     ("rc-mode", "cbr"),
@@ -122,10 +131,19 @@ const NVCODEC: &[(&str, &str)] = &[
     ("vbv-buffer-size", "120"),
 ];
 
-const QSV: &[(&str, &str)] =
-    &[("rate-control", "cbr"), ("gop-size", "1024"), ("b-frames", "0"), ("low-latency", "true"), ("ref-frames", "1")];
+const QSV: &[(&str, &str)] = &[
+    ("rate-control", "cbr"),
+    ("gop-size", "1024"),
+    ("b-frames", "0"),
+    ("low-latency", "true"),
+    ("ref-frames", "1"),
+];
 
-const VAAPI: &[(&str, &str)] = &[("rate-control", "cbr"), ("keyframe-period", "1024"), ("max-bframes", "0")];
+const VAAPI: &[(&str, &str)] = &[
+    ("rate-control", "cbr"),
+    ("keyframe-period", "1024"),
+    ("max-bframes", "0"),
+];
 
 const NVV4L2: &[(&str, &str)] = &[
     ("control-rate", "1"),
@@ -135,17 +153,40 @@ const NVV4L2: &[(&str, &str)] = &[
     ("maxperf-enable", "true"),
 ];
 
-const MEDIA_FOUNDATION: &[(&str, &str)] =
-    &[("rc-mode", "cbr"), ("gop-size", "1024"), ("bframes", "0"), ("low-latency", "true")];
+const MEDIA_FOUNDATION: &[(&str, &str)] = &[
+    ("rc-mode", "cbr"),
+    ("gop-size", "1024"),
+    ("bframes", "0"),
+    ("low-latency", "true"),
+];
 
-const AMF: &[(&str, &str)] = &[("rate-control", "cbr"), ("usage", "ultra-low-latency"), ("gop-size", "1024")];
+const AMF: &[(&str, &str)] = &[
+    ("rate-control", "cbr"),
+    ("usage", "ultra-low-latency"),
+    ("gop-size", "1024"),
+];
 
-const VIDEOTOOLBOX: &[(&str, &str)] =
-    &[("realtime", "true"), ("allow-frame-reordering", "false"), ("max-keyframe-interval", ENDLESS)];
+const VIDEOTOOLBOX: &[(&str, &str)] = &[
+    ("realtime", "true"),
+    ("allow-frame-reordering", "false"),
+    ("max-keyframe-interval", ENDLESS),
+];
 
 const TUNINGS: &[Tuning] = &[
-    Tuning { factory: "vp8enc", bitrate: &["target-bitrate"], unit: Unit::Bits, threads: Some("threads"), settings: VP8 },
-    Tuning { factory: "vp9enc", bitrate: &["target-bitrate"], unit: Unit::Bits, threads: Some("threads"), settings: VP9 },
+    Tuning {
+        factory: "vp8enc",
+        bitrate: &["target-bitrate"],
+        unit: Unit::Bits,
+        threads: Some("threads"),
+        settings: VP8,
+    },
+    Tuning {
+        factory: "vp9enc",
+        bitrate: &["target-bitrate"],
+        unit: Unit::Bits,
+        threads: Some("threads"),
+        settings: VP9,
+    },
     Tuning {
         factory: "x264enc",
         bitrate: &["bitrate"],
@@ -209,52 +250,244 @@ const TUNINGS: &[Tuning] = &[
         bitrate: &["target-bitrate"],
         unit: Unit::Kilobits,
         threads: Some("logical-processors"),
-        settings: &[("preset", "12"), ("intra-period-length", "-1"), ("parameters-string", "pred-struct=1:rc=2")],
+        settings: &[
+            ("preset", "12"),
+            ("intra-period-length", "-1"),
+            ("parameters-string", "pred-struct=1:rc=2"),
+        ],
     },
     Tuning {
         factory: "rav1enc",
         bitrate: &["bitrate"],
         unit: Unit::Bits,
         threads: Some("threads"),
-        settings: &[("low-latency", "true"), ("speed-preset", "10"), ("max-key-frame-interval", "715827882")],
+        settings: &[
+            ("low-latency", "true"),
+            ("speed-preset", "10"),
+            ("max-key-frame-interval", "715827882"),
+        ],
     },
     Tuning {
         factory: "opusenc",
         bitrate: &["bitrate"],
         unit: Unit::Bits,
         threads: None,
-        settings: &[("frame-size", "20"), ("bitrate-type", "constrained-vbr"), ("perfect-timestamp", "false")],
+        settings: &[
+            ("frame-size", "20"),
+            ("bitrate-type", "constrained-vbr"),
+            ("perfect-timestamp", "false"),
+        ],
     },
-    Tuning { factory: "vah264enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VA },
-    Tuning { factory: "vah264lpenc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VA },
-    Tuning { factory: "vah265enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VA },
-    Tuning { factory: "vah265lpenc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VA },
-    Tuning { factory: "vavp9enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VA },
-    Tuning { factory: "vaav1enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VA },
-    Tuning { factory: "vaapih264enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VAAPI },
-    Tuning { factory: "vaapih265enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VAAPI },
-    Tuning { factory: "vaapivp8enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VAAPI },
-    Tuning { factory: "vaapivp9enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VAAPI },
-    Tuning { factory: "nvh264enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: NVCODEC },
-    Tuning { factory: "nvcudah264enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: NVCODEC },
-    Tuning { factory: "nvautogpuh264enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: NVCODEC },
-    Tuning { factory: "nvh265enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: NVCODEC },
-    Tuning { factory: "nvav1enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: NVCODEC },
-    Tuning { factory: "qsvh264enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: QSV },
-    Tuning { factory: "qsvh265enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: QSV },
-    Tuning { factory: "qsvvp9enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: QSV },
-    Tuning { factory: "qsvav1enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: QSV },
-    Tuning { factory: "nvv4l2h264enc", bitrate: &["bitrate"], unit: Unit::Bits, threads: None, settings: NVV4L2 },
-    Tuning { factory: "nvv4l2h265enc", bitrate: &["bitrate"], unit: Unit::Bits, threads: None, settings: NVV4L2 },
-    Tuning { factory: "nvv4l2vp8enc", bitrate: &["bitrate"], unit: Unit::Bits, threads: None, settings: NVV4L2 },
-    Tuning { factory: "nvv4l2vp9enc", bitrate: &["bitrate"], unit: Unit::Bits, threads: None, settings: NVV4L2 },
-    Tuning { factory: "nvv4l2av1enc", bitrate: &["bitrate"], unit: Unit::Bits, threads: None, settings: NVV4L2 },
-    Tuning { factory: "mfh264enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: MEDIA_FOUNDATION },
-    Tuning { factory: "mfh265enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: MEDIA_FOUNDATION },
-    Tuning { factory: "amfh264enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: AMF },
-    Tuning { factory: "amfh265enc", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: AMF },
-    Tuning { factory: "vtenc_h264", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VIDEOTOOLBOX },
-    Tuning { factory: "vtenc_h264_hw", bitrate: &["bitrate"], unit: Unit::Kilobits, threads: None, settings: VIDEOTOOLBOX },
+    Tuning {
+        factory: "vah264enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VA,
+    },
+    Tuning {
+        factory: "vah264lpenc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VA,
+    },
+    Tuning {
+        factory: "vah265enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VA,
+    },
+    Tuning {
+        factory: "vah265lpenc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VA,
+    },
+    Tuning {
+        factory: "vavp9enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VA,
+    },
+    Tuning {
+        factory: "vaav1enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VA,
+    },
+    Tuning {
+        factory: "vaapih264enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VAAPI,
+    },
+    Tuning {
+        factory: "vaapih265enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VAAPI,
+    },
+    Tuning {
+        factory: "vaapivp8enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VAAPI,
+    },
+    Tuning {
+        factory: "vaapivp9enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VAAPI,
+    },
+    Tuning {
+        factory: "nvh264enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: NVCODEC,
+    },
+    Tuning {
+        factory: "nvcudah264enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: NVCODEC,
+    },
+    Tuning {
+        factory: "nvautogpuh264enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: NVCODEC,
+    },
+    Tuning {
+        factory: "nvh265enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: NVCODEC,
+    },
+    Tuning {
+        factory: "nvav1enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: NVCODEC,
+    },
+    Tuning {
+        factory: "qsvh264enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: QSV,
+    },
+    Tuning {
+        factory: "qsvh265enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: QSV,
+    },
+    Tuning {
+        factory: "qsvvp9enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: QSV,
+    },
+    Tuning {
+        factory: "qsvav1enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: QSV,
+    },
+    Tuning {
+        factory: "nvv4l2h264enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Bits,
+        threads: None,
+        settings: NVV4L2,
+    },
+    Tuning {
+        factory: "nvv4l2h265enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Bits,
+        threads: None,
+        settings: NVV4L2,
+    },
+    Tuning {
+        factory: "nvv4l2vp8enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Bits,
+        threads: None,
+        settings: NVV4L2,
+    },
+    Tuning {
+        factory: "nvv4l2vp9enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Bits,
+        threads: None,
+        settings: NVV4L2,
+    },
+    Tuning {
+        factory: "nvv4l2av1enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Bits,
+        threads: None,
+        settings: NVV4L2,
+    },
+    Tuning {
+        factory: "mfh264enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: MEDIA_FOUNDATION,
+    },
+    Tuning {
+        factory: "mfh265enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: MEDIA_FOUNDATION,
+    },
+    Tuning {
+        factory: "amfh264enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: AMF,
+    },
+    Tuning {
+        factory: "amfh265enc",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: AMF,
+    },
+    Tuning {
+        factory: "vtenc_h264",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VIDEOTOOLBOX,
+    },
+    Tuning {
+        factory: "vtenc_h264_hw",
+        bitrate: &["bitrate"],
+        unit: Unit::Kilobits,
+        threads: None,
+        settings: VIDEOTOOLBOX,
+    },
 ];
 
 #[cfg(test)]
@@ -265,7 +498,9 @@ mod tests {
     fn every_software_encoder_takes_its_whole_tuning() {
         gst::init().expect("GStreamer");
         for name in ["vp8enc", "vp9enc", "x264enc", "openh264enc", "opusenc"] {
-            let encoder = gst::ElementFactory::make(name).build().expect("the encoder is installed");
+            let encoder = gst::ElementFactory::make(name)
+                .build()
+                .expect("the encoder is installed");
             let tuning = tuning_of(&encoder).expect("the table knows it");
             for (property, text) in tuning.settings {
                 let pspec = encoder.find_property(property);

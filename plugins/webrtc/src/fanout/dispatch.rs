@@ -13,8 +13,9 @@ use crate::clock;
 
 /// Starts a dispatch thread. It ends when the hub does, or when a later generation has taken over.
 pub(super) fn spawn(shared: Arc<Shared>, generation: u64) {
-    let spawned =
-        std::thread::Builder::new().name("weir-hub".to_owned()).spawn(move || run(&shared, generation));
+    let spawned = std::thread::Builder::new()
+        .name("weir-hub".to_owned())
+        .spawn(move || run(&shared, generation));
     if let Err(error) = spawned {
         gst::error!(crate::CAT, "no thread for the hub: {error}");
     }
@@ -59,7 +60,11 @@ fn next_step(shared: &Shared, generation: u64, thread: ThreadId) -> Step {
             return Step::Emit(std::mem::take(&mut state.events));
         }
         if let Some((output, part)) = state.next_delivery(now) {
-            state.pushing = Some(Push { output: output.clone(), since: Instant::now(), thread });
+            state.pushing = Some(Push {
+                output: output.clone(),
+                since: Instant::now(),
+                thread,
+            });
             return Step::Deliver(output, part);
         }
         if !state.events.is_empty() {
@@ -68,9 +73,16 @@ fn next_step(shared: &Shared, generation: u64, thread: ThreadId) -> Step {
         state = match wake_at {
             Some(at) => {
                 let wait = at.saturating_since(now).max(Duration::from_micros(100));
-                shared.wake.wait_timeout(state, wait).unwrap_or_else(std::sync::PoisonError::into_inner).0
+                shared
+                    .wake
+                    .wait_timeout(state, wait)
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .0
             }
-            None => shared.wake.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner),
+            None => shared
+                .wake
+                .wait(state)
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
         };
     }
 }
@@ -86,7 +98,10 @@ impl State {
             }
             let due = self.catching_up.iter().find_map(|id| {
                 let output = self.outputs.get(id)?;
-                output.catch_up_timeout().is_some_and(|at| at <= now).then(|| output.clone())
+                output
+                    .catch_up_timeout()
+                    .is_some_and(|at| at <= now)
+                    .then(|| output.clone())
             });
             if let Some(output) = due {
                 return Some((output, Part::Due));
@@ -107,14 +122,24 @@ impl State {
         frame: Arc<weir_forwarding::Frame<super::packets::Packet>>,
         now: Timestamp,
     ) {
-        let Some(state) = self.renditions.get_mut(&rendition) else { return };
+        let Some(state) = self.renditions.get_mut(&rendition) else {
+            return;
+        };
         // The cache and the round change together: whoever joins later gets the frame from one or the other.
         state.handle_frame(&frame, now);
         let stream = state.stream;
         self.collect_commands(rendition);
-        let outputs: Vec<_> =
-            self.outputs.values().filter(|output| output.id().stream == stream).cloned().collect();
-        self.current = Some(Round { rendition, frame, outputs: outputs.into_iter() });
+        let outputs: Vec<_> = self
+            .outputs
+            .values()
+            .filter(|output| output.id().stream == stream)
+            .cloned()
+            .collect();
+        self.current = Some(Round {
+            rendition,
+            frame,
+            outputs: outputs.into_iter(),
+        });
     }
 }
 
@@ -130,7 +155,11 @@ fn deliver(shared: &Shared, generation: u64, output: &Arc<Output>, part: Part) -
             if let Err(error) = output.pad().push(list)
                 && error != gst::FlowError::Flushing
             {
-                gst::debug!(crate::CAT, "a push to viewer {} failed: {error}", output.id().viewer);
+                gst::debug!(
+                    crate::CAT,
+                    "a push to viewer {} failed: {error}",
+                    output.id().viewer
+                );
             }
         }
         Delivery::KeyFrameNeeded(rendition) => needs_key_frame = Some(rendition),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use weir_forwarding::{
-    Answer, CatchUpConfig, Counters, Frame, GopCache, KeyFrameBudget, KeyFrameCommand, KeyFrameConfig, OutgoingStream,
-    RenditionId, RequestKind,
+    Answer, CatchUpConfig, Counters, Frame, GopCache, KeyFrameBudget, KeyFrameCommand, KeyFrameConfig,
+    OutgoingStream, RenditionId, RequestKind,
 };
 use weir_units::Timestamp;
 
@@ -99,7 +99,10 @@ impl Hub {
         joining: Joining,
         on_end: impl Fn() + Send + Sync + 'static,
     ) -> gst::Pad {
-        self.shared.lock().renditions.insert(id, RenditionState::new(stream, clock_rate, joining));
+        self.shared
+            .lock()
+            .renditions
+            .insert(id, RenditionState::new(stream, clock_rate, joining));
         let shared = Arc::downgrade(&self.shared);
         rendition_pad::make(format, move |output| match output {
             rendition_pad::RenditionOutput::Frame(frame) => {
@@ -115,12 +118,19 @@ impl Hub {
     pub(crate) fn remove_rendition(&self, id: RenditionId) {
         let mut state = self.shared.lock();
         state.renditions.remove(&id);
-        state.queue.retain(|work| !matches!(work, Work::Frame { rendition, .. } if *rendition == id));
+        state
+            .queue
+            .retain(|work| !matches!(work, Work::Frame { rendition, .. } if *rendition == id));
     }
 
     /// A viewer is connected: it gets a stream from here on.
     pub(crate) fn attach(&self, spec: OutputSpec) {
-        let OutputSpec { id, pad, outgoing, rendition } = spec;
+        let OutputSpec {
+            id,
+            pad,
+            outgoing,
+            rendition,
+        } = spec;
         let output = Arc::new(Output::new(id, pad, outgoing, rendition));
         {
             let mut state = self.shared.lock();
@@ -135,8 +145,12 @@ impl Hub {
     pub(crate) fn replace_rendition(&self, from: RenditionId, to: RenditionId) {
         {
             let mut state = self.shared.lock();
-            let moved: Vec<_> =
-                state.outputs.values().filter(|output| output.target() == Some(from)).cloned().collect();
+            let moved: Vec<_> = state
+                .outputs
+                .values()
+                .filter(|output| output.target() == Some(from))
+                .cloned()
+                .collect();
             for output in moved {
                 output.set_target(to);
                 state.join(&output, to);
@@ -149,12 +163,19 @@ impl Hub {
     pub(crate) fn detach(&self, viewer: u64) {
         let gone = {
             let mut state = self.shared.lock();
-            let ids: Vec<_> = state.outputs.keys().filter(|id| id.viewer == viewer).copied().collect();
+            let ids: Vec<_> = state
+                .outputs
+                .keys()
+                .filter(|id| id.viewer == viewer)
+                .copied()
+                .collect();
             for rendition in state.renditions.values_mut() {
                 rendition.budget.handle_viewer_left(viewer);
             }
             state.suspended.retain(|push| push.output.id().viewer != viewer);
-            ids.iter().filter_map(|id| state.remove_output(*id)).collect::<Vec<_>>()
+            ids.iter()
+                .filter_map(|id| state.remove_output(*id))
+                .collect::<Vec<_>>()
         };
         for output in gone {
             output.suspend();
@@ -255,7 +276,10 @@ pub(super) struct State {
 }
 
 pub(super) enum Work {
-    Frame { rendition: RenditionId, frame: Arc<Frame<Packet>> },
+    Frame {
+        rendition: RenditionId,
+        frame: Arc<Frame<Packet>>,
+    },
     Drain,
 }
 
@@ -327,13 +351,17 @@ impl Shared {
 impl State {
     fn join(&mut self, output: &Arc<Output>, id: RenditionId) {
         let now = clock::now();
-        let Some(rendition) = self.renditions.get_mut(&id) else { return };
+        let Some(rendition) = self.renditions.get_mut(&id) else {
+            return;
+        };
         let viewer = output.id().viewer;
         let is_usable = rendition.gop.is_usable();
         let from_cache = match rendition.joining {
             Joining::FromCache if is_usable => true,
             Joining::FromCache | Joining::AtNextKeyFrame => {
-                rendition.budget.handle_request(viewer, RequestKind::Join { cached: false }, now);
+                rendition
+                    .budget
+                    .handle_request(viewer, RequestKind::Join { cached: false }, now);
                 false
             }
             Joining::OnRequest => {
@@ -342,7 +370,10 @@ impl State {
             }
         };
         if from_cache {
-            let config = CatchUpConfig { clock_rate: rendition.clock_rate, ..CatchUpConfig::default() };
+            let config = CatchUpConfig {
+                clock_rate: rendition.clock_rate,
+                ..CatchUpConfig::default()
+            };
             if let Some(catch_up) = rendition.gop.catch_up(config, now) {
                 output.start_catch_up(catch_up);
                 self.catching_up.insert(output.id());
@@ -360,7 +391,9 @@ impl State {
 
     /// What the budget of a rendition wants done.
     pub(super) fn collect_commands(&mut self, id: RenditionId) {
-        let Some(rendition) = self.renditions.get_mut(&id) else { return };
+        let Some(rendition) = self.renditions.get_mut(&id) else {
+            return;
+        };
         while let Some(command) = rendition.budget.poll_command() {
             self.events.push(match command {
                 KeyFrameCommand::Request => HubEvent::KeyFrameWanted(id),
@@ -383,8 +416,14 @@ impl State {
             }
             self.collect_commands(id);
         }
-        let budgets = self.renditions.values().filter_map(|rendition| rendition.budget.poll_timeout());
-        let outputs = self.catching_up.iter().filter_map(|id| self.outputs.get(id)?.catch_up_timeout());
+        let budgets = self
+            .renditions
+            .values()
+            .filter_map(|rendition| rendition.budget.poll_timeout());
+        let outputs = self
+            .catching_up
+            .iter()
+            .filter_map(|id| self.outputs.get(id)?.catch_up_timeout());
         budgets.chain(outputs).min()
     }
 
@@ -396,25 +435,31 @@ impl State {
 
 impl Watched for Shared {
     fn check(&self) -> bool {
-        let blocked = self.lock().pushing.clone().filter(|push| push.since.elapsed() > BLOCKED_AFTER);
+        let blocked = self
+            .lock()
+            .pushing
+            .clone()
+            .filter(|push| push.since.elapsed() > BLOCKED_AFTER);
         // The system is asked without the lock.
         if let Some(push) = blocked.filter(|push| watchdog::is_asleep(push.thread)) {
             self.replace_thread(&push);
         }
         let mut state = self.lock();
-        let (given_up, waiting) =
-            std::mem::take(&mut state.suspended).into_iter().partition(|push: &Push| push.since.elapsed() > STALLED_AFTER);
+        let (given_up, waiting) = std::mem::take(&mut state.suspended)
+            .into_iter()
+            .partition(|push: &Push| push.since.elapsed() > STALLED_AFTER);
         state.suspended = waiting;
         let events: Vec<_> = given_up
             .iter()
-            .map(|push: &Push| HubEvent::Stalled { viewer: push.output.id().viewer })
+            .map(|push: &Push| HubEvent::Stalled {
+                viewer: push.output.id().viewer,
+            })
             .collect();
         let anything = !state.outputs.is_empty() || !state.suspended.is_empty();
         drop(state);
         self.emit(events);
         anything
     }
-
 }
 
 impl Shared {
@@ -434,7 +479,12 @@ impl Shared {
         };
         blocked.output.suspend();
         let id = blocked.output.id();
-        gst::warning!(crate::CAT, "viewer {}'s push of stream {} blocks: others go on", id.viewer, id.stream);
+        gst::warning!(
+            crate::CAT,
+            "viewer {}'s push of stream {} blocks: others go on",
+            id.viewer,
+            id.stream
+        );
         if let Some(this) = self.this.upgrade() {
             dispatch::spawn(this, generation);
         }

@@ -91,7 +91,10 @@ impl Output {
 
     /// When the next cached frame is due.
     pub(super) fn catch_up_timeout(&self) -> Option<Timestamp> {
-        lock(&self.state).catch_up.as_ref().and_then(CatchUp::poll_timeout)
+        lock(&self.state)
+            .catch_up
+            .as_ref()
+            .and_then(CatchUp::poll_timeout)
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -140,7 +143,11 @@ impl Output {
                 if state.switch.target() == Some(rendition) {
                     state.rewriter.count_dropped_frame();
                 }
-                if missed { Delivery::KeyFrameNeeded(rendition) } else { Delivery::Nothing }
+                if missed {
+                    Delivery::KeyFrameNeeded(rendition)
+                } else {
+                    Delivery::Nothing
+                }
             }
         }
     }
@@ -151,8 +158,12 @@ impl Output {
         if state.suspended {
             return Delivery::Nothing;
         }
-        let Some(target) = state.switch.target() else { return Delivery::Nothing };
-        let Some(catch_up) = &mut state.catch_up else { return Delivery::Nothing };
+        let Some(target) = state.switch.target() else {
+            return Delivery::Nothing;
+        };
+        let Some(catch_up) = &mut state.catch_up else {
+            return Delivery::Nothing;
+        };
         let due = catch_up.poll_frame(now);
         let progress = catch_up.state();
         let delivery = match due {
@@ -195,7 +206,9 @@ impl State {
         timestamp: RtpTimestamp,
         pts_shift: std::time::Duration,
     ) -> Option<gst::BufferList> {
-        let pts = frame.pts.and_then(|pts| gst::ClockTime::try_from(pts + pts_shift).ok());
+        let pts = frame
+            .pts
+            .and_then(|pts| gst::ClockTime::try_from(pts + pts_shift).ok());
         let mut list = gst::BufferList::new_sized(frame.packets.len());
         {
             let list = list.get_mut()?;

@@ -17,12 +17,21 @@ impl Packet {
     ///
     /// # Errors
     /// It is no RTP packet of this format.
-    pub(super) fn parse(format: PayloadFormat, buffer: gst::Buffer) -> Result<(SourcePacket, Self), ParseError> {
+    pub(super) fn parse(
+        format: PayloadFormat,
+        buffer: gst::Buffer,
+    ) -> Result<(SourcePacket, Self), ParseError> {
         let packet = {
             let map = buffer.map_readable().map_err(|_| ParseError::Header)?;
             SourcePacket::parse(format, &map)?
         };
-        Ok((packet, Self { buffer, body: OnceLock::new() }))
+        Ok((
+            packet,
+            Self {
+                buffer,
+                body: OnceLock::new(),
+            },
+        ))
     }
 
     /// A viewer's packet: its head in memory of its own, the payload's memory shared with all others.
@@ -43,7 +52,11 @@ impl Packet {
     }
 
     fn body(&self, offset: usize) -> Option<gst::Buffer> {
-        let region = || self.buffer.copy_region(gst::BufferCopyFlags::MEMORY, offset..).ok();
+        let region = || {
+            self.buffer
+                .copy_region(gst::BufferCopyFlags::MEMORY, offset..)
+                .ok()
+        };
         let (cut_at, body) = match self.body.get() {
             Some(cut) => cut,
             None => {
@@ -52,6 +65,10 @@ impl Packet {
             }
         };
         // The head's end depends on the source packet alone; should that change, cutting anew is right, if slow.
-        if *cut_at == offset { Some(body.clone()) } else { region() }
+        if *cut_at == offset {
+            Some(body.clone())
+        } else {
+            region()
+        }
     }
 }

@@ -21,7 +21,11 @@ pub(crate) fn make(
     format: PayloadFormat,
     output: impl Fn(RenditionOutput) + Send + Sync + 'static,
 ) -> gst::Pad {
-    let end = Arc::new(End { format, assembler: Mutex::new(FrameAssembler::new(format)), output: Box::new(output) });
+    let end = Arc::new(End {
+        format,
+        assembler: Mutex::new(FrameAssembler::new(format)),
+        output: Box::new(output),
+    });
     let (chain, chain_list, event) = (end.clone(), end.clone(), end);
     gst::Pad::builder(gst::PadDirection::Sink)
         .chain_function(move |_, _, buffer| {

@@ -42,7 +42,11 @@ fn the_payload_is_one_memory_for_all_viewers() {
         b.peek_memory(1).as_ptr(),
         "the payload was copied for a viewer"
     );
-    assert_ne!(a.peek_memory(0).as_ptr(), b.peek_memory(0).as_ptr(), "heads are the viewers' own");
+    assert_ne!(
+        a.peek_memory(0).as_ptr(),
+        b.peek_memory(0).as_ptr(),
+        "heads are the viewers' own"
+    );
 }
 
 #[test]
@@ -57,7 +61,10 @@ fn a_viewer_whose_push_blocks_for_good_is_given_up_and_the_others_go_on() {
     for _ in 0..5 {
         other.next();
     }
-    assert_eq!(stage.event(|event| matches!(event, HubEvent::Stalled { .. })), HubEvent::Stalled { viewer: 1 });
+    assert_eq!(
+        stage.event(|event| matches!(event, HubEvent::Stalled { .. })),
+        HubEvent::Stalled { viewer: 1 }
+    );
     stage.frame(1);
     other.next();
     drop(release);
@@ -80,7 +87,11 @@ fn a_viewer_whose_push_returns_late_goes_on_with_a_key_frame() {
     stage.key_frame(1);
     late.next();
     let packet = late.next();
-    assert_eq!(seq_of(&packet), 1001, "what it missed left no hole that it would ask for");
+    assert_eq!(
+        seq_of(&packet),
+        1001,
+        "what it missed left no hole that it would ask for"
+    );
     other.next();
 }
 
@@ -109,7 +120,10 @@ fn drained_comes_after_the_last_frame() {
     stage.frame(1);
     stage.hub.drain();
     stage.event(|event| event == HubEvent::Drained);
-    assert!(viewer.packets.try_recv().is_ok(), "drained was told before the frame had been pushed");
+    assert!(
+        viewer.packets.try_recv().is_ok(),
+        "drained was told before the frame had been pushed"
+    );
 }
 
 #[test]
@@ -133,7 +147,9 @@ fn requests_that_crossed_with_a_key_frame_cost_no_other() {
     stage.frame(1);
     viewer.next();
     for _ in 0..50 {
-        viewer.sink.push_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
+        viewer
+            .sink
+            .push_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
     }
     stage.hub.drain();
     let mut asked_again = false;
@@ -173,7 +189,14 @@ impl Stage {
         rendition.set_active(true).expect("the pad activates");
         rendition.link(&end).expect("the pads link");
         start(&rendition);
-        Self { hub, rendition, _end: end, events, seq: 0, frames: 0 }
+        Self {
+            hub,
+            rendition,
+            _end: end,
+            events,
+            seq: 0,
+            frames: 0,
+        }
     }
 
     fn join(&mut self, viewer: u64) -> Viewer {
@@ -210,7 +233,10 @@ impl Stage {
             })
             .build();
         sink.set_active(true).expect("the pad activates");
-        let id = OutputId { viewer, stream: STREAM };
+        let id = OutputId {
+            viewer,
+            stream: STREAM,
+        };
         let request = self.hub.requester();
         let pad = ViewerPad::link_to(&sink, move || request(id)).expect("the pads link");
         pad.announce("viewer", &gst::Caps::new_empty_simple("application/x-rtp"));
@@ -245,7 +271,14 @@ impl Stage {
         let mut list = gst::BufferList::new();
         for index in 0..packets {
             let is_last = index + 1 == packets;
-            let buffer = vp8_packet(self.seq, self.frames * 3000, index == 0, is_last, is_key, self.frames as u16);
+            let buffer = vp8_packet(
+                self.seq,
+                self.frames * 3000,
+                index == 0,
+                is_last,
+                is_key,
+                self.frames as u16,
+            );
             list.get_mut().expect("a new list").add(buffer);
             self.seq += 1;
         }
@@ -272,12 +305,23 @@ impl Viewer {
 
 fn start(pad: &gst::Pad) {
     pad.push_event(gst::event::StreamStart::new("test"));
-    pad.push_event(gst::event::Caps::new(&gst::Caps::new_empty_simple("application/x-rtp")));
-    pad.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+    pad.push_event(gst::event::Caps::new(&gst::Caps::new_empty_simple(
+        "application/x-rtp",
+    )));
+    pad.push_event(gst::event::Segment::new(
+        &gst::FormattedSegment::<gst::ClockTime>::new(),
+    ));
 }
 
 /// RTP (RFC 3550, section 5.1) with a VP8 payload descriptor of a 15-bit picture id (RFC 7741, section 4.2).
-fn vp8_packet(seq: u16, timestamp: u32, is_first: bool, is_last: bool, is_key: bool, picture: u16) -> gst::Buffer {
+fn vp8_packet(
+    seq: u16,
+    timestamp: u32,
+    is_first: bool,
+    is_last: bool,
+    is_key: bool,
+    picture: u16,
+) -> gst::Buffer {
     let mut bytes = vec![0x80, 96 | if is_last { 0x80 } else { 0 }];
     bytes.extend(seq.to_be_bytes());
     bytes.extend(timestamp.to_be_bytes());

@@ -44,9 +44,15 @@ impl ViewerPad {
     /// Tells webrtcbin what will come: to be called once the codec is known, and before the first packet.
     /// Calls into webrtcbin, which connects its input stream on this occasion.
     pub(crate) fn announce(&self, stream_id: &str, caps: &gst::Caps) {
-        self.pad.push_event(gst::event::StreamStart::builder(stream_id).group_id(gst::GroupId::next()).build());
+        self.pad.push_event(
+            gst::event::StreamStart::builder(stream_id)
+                .group_id(gst::GroupId::next())
+                .build(),
+        );
         self.pad.push_event(gst::event::Caps::new(caps));
-        self.pad.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+        self.pad.push_event(gst::event::Segment::new(
+            &gst::FormattedSegment::<gst::ClockTime>::new(),
+        ));
     }
 
     /// Pushes a frame's packets. May block where webrtcbin does.

@@ -33,7 +33,9 @@ pub(super) fn is_asleep(thread: ThreadId) -> bool {
         return true;
     };
     // The state is the first field after the name, which may itself hold spaces and parentheses (proc(5)).
-    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+    let state = stat
+        .rsplit_once(')')
+        .and_then(|(_, rest)| rest.trim_start().chars().next());
     state != Some('R')
 }
 
@@ -45,7 +47,9 @@ impl ThreadId {
     /// The calling thread.
     pub(super) fn current() -> Self {
         let link = std::fs::read_link("/proc/thread-self").ok();
-        let id = link.as_deref().and_then(|path| path.file_name()?.to_str()?.parse().ok());
+        let id = link
+            .as_deref()
+            .and_then(|path| path.file_name()?.to_str()?.parse().ok());
         Self(id.unwrap_or_default())
     }
 }
@@ -59,11 +63,18 @@ struct Watchdog {
 }
 
 static WATCHDOG: LazyLock<&'static Watchdog> = LazyLock::new(|| {
-    let watchdog: &'static Watchdog =
-        Box::leak(Box::new(Watchdog { watched: Mutex::default(), wake: Condvar::new() }));
-    let spawned = std::thread::Builder::new().name("weir-watchdog".to_owned()).spawn(move || run(watchdog));
+    let watchdog: &'static Watchdog = Box::leak(Box::new(Watchdog {
+        watched: Mutex::default(),
+        wake: Condvar::new(),
+    }));
+    let spawned = std::thread::Builder::new()
+        .name("weir-watchdog".to_owned())
+        .spawn(move || run(watchdog));
     if let Err(error) = spawned {
-        gst::warning!(crate::CAT, "without a watchdog, a viewer that blocks is not noticed: {error}");
+        gst::warning!(
+            crate::CAT,
+            "without a watchdog, a viewer that blocks is not noticed: {error}"
+        );
     }
     watchdog
 });
@@ -82,10 +93,16 @@ fn run(watchdog: &'static Watchdog) {
         drop(watched);
         let guard = lock(&watchdog.watched);
         let (guard, _) = if anything {
-            watchdog.wake.wait_timeout(guard, PERIOD).unwrap_or_else(std::sync::PoisonError::into_inner)
+            watchdog
+                .wake
+                .wait_timeout(guard, PERIOD)
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
         } else {
             // A wake-up that came before this wait is made up for by the next look.
-            watchdog.wake.wait_timeout(guard, Duration::from_secs(1)).unwrap_or_else(std::sync::PoisonError::into_inner)
+            watchdog
+                .wake
+                .wait_timeout(guard, Duration::from_secs(1))
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
         };
         drop(guard);
     }

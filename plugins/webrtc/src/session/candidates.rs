@@ -34,7 +34,10 @@ mod tests {
     #[test]
     fn a_host_candidate_is_told_with_the_public_address() {
         let public = PublicAddress("203.0.113.5".parse().expect("an address"));
-        assert_eq!(public.apply(HOST), "candidate:1 1 UDP 2015363327 203.0.113.5 40001 typ host");
+        assert_eq!(
+            public.apply(HOST),
+            "candidate:1 1 UDP 2015363327 203.0.113.5 40001 typ host"
+        );
     }
 
     #[test]

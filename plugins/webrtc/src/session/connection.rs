@@ -59,7 +59,9 @@ pub(crate) struct Connection {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("webrtcbin", &self.webrtcbin).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("webrtcbin", &self.webrtcbin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,7 +101,11 @@ impl Connection {
         }
         configure_ice(&webrtcbin, config.port_range);
 
-        let connection = Self { rtcp: RtcpWatch::new(&webrtcbin), webrtcbin, events: Arc::new(events) };
+        let connection = Self {
+            rtcp: RtcpWatch::new(&webrtcbin),
+            webrtcbin,
+            events: Arc::new(events),
+        };
         connection.listen();
         Ok(connection)
     }
@@ -131,12 +137,14 @@ impl Connection {
         let promise = gst::Promise::with_change_func(move |reply| {
             events(ConnectionEvent::RemoteApplied(reply_of(reply).map(drop)));
         });
-        self.webrtcbin.emit_by_name::<()>("set-remote-description", &[description, &promise]);
+        self.webrtcbin
+            .emit_by_name::<()>("set-remote-description", &[description, &promise]);
     }
 
     /// Hands over a candidate of the peer. webrtcbin keeps it until it has the description that it belongs to.
     pub(crate) fn add_candidate(&self, mline: u32, candidate: &str) {
-        self.webrtcbin.emit_by_name::<()>("add-ice-candidate", &[&mline, &candidate]);
+        self.webrtcbin
+            .emit_by_name::<()>("add-ice-candidate", &[&mline, &candidate]);
     }
 
     /// Asks for statistics: [`ConnectionEvent::Stats`] follows.
@@ -147,7 +155,8 @@ impl Connection {
                 events(ConnectionEvent::Stats(stats.to_owned()));
             }
         });
-        self.webrtcbin.emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
+        self.webrtcbin
+            .emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
     }
 
     /// When the peer's last RTCP packet arrived.
@@ -165,7 +174,8 @@ impl Connection {
             });
             events(ConnectionEvent::Created(description));
         });
-        self.webrtcbin.emit_by_name::<()>(action, &[&None::<gst::Structure>, &promise]);
+        self.webrtcbin
+            .emit_by_name::<()>(action, &[&None::<gst::Structure>, &promise]);
     }
 
     fn listen(&self) {
@@ -178,10 +188,11 @@ impl Connection {
             None
         });
         let events = self.events.clone();
-        self.webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
-            let state = webrtcbin.property::<gst_webrtc::WebRTCPeerConnectionState>("connection-state");
-            events(ConnectionEvent::State(state));
-        });
+        self.webrtcbin
+            .connect_notify(Some("connection-state"), move |webrtcbin, _| {
+                let state = webrtcbin.property::<gst_webrtc::WebRTCPeerConnectionState>("connection-state");
+                events(ConnectionEvent::State(state));
+            });
     }
 }
 

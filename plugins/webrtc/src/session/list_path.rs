@@ -11,23 +11,41 @@ use gst::prelude::*;
 /// To be called once the pad's stream is connected (its caps were pushed after the answer) and before the
 /// first buffer. Returns false, and changes nothing, where webrtcbin is built in another way.
 pub(crate) fn bypass_fec(webrtcbin: &gst::Element, sink_pad: &gst::Pad) -> bool {
-    let Some(ghost) = sink_pad.downcast_ref::<gst::GhostPad>() else { return false };
-    let Some(clocksync) = ghost.target().and_then(|pad| pad.parent_element()) else { return false };
-    if clocksync.factory().is_none_or(|factory| factory.name() != "clocksync") {
+    let Some(ghost) = sink_pad.downcast_ref::<gst::GhostPad>() else {
+        return false;
+    };
+    let Some(clocksync) = ghost.target().and_then(|pad| pad.parent_element()) else {
+        return false;
+    };
+    if clocksync
+        .factory()
+        .is_none_or(|factory| factory.name() != "clocksync")
+    {
         return false;
     }
-    let Some(fec) = peer_of(&clocksync, "src").and_then(|pad| pad.parent_element()) else { return false };
-    let Some(funnel_pad) = peer_of(&fec, "src") else { return false };
+    let Some(fec) = peer_of(&clocksync, "src").and_then(|pad| pad.parent_element()) else {
+        return false;
+    };
+    let Some(funnel_pad) = peer_of(&fec, "src") else {
+        return false;
+    };
     let is_funnel = funnel_pad
         .parent_element()
         .and_then(|element| element.factory())
         .is_some_and(|factory| factory.name() == "rtpfunnel");
-    let Some(fec_src) = fec.static_pad("src") else { return false };
+    let Some(fec_src) = fec.static_pad("src") else {
+        return false;
+    };
     if !is_funnel || fec_src.unlink(&funnel_pad).is_err() {
         return false;
     }
     if ghost.set_target(Some(&funnel_pad)).is_err() {
-        gst::warning!(crate::CAT, obj = webrtcbin, "could not bypass the FEC bin of {}", sink_pad.name());
+        gst::warning!(
+            crate::CAT,
+            obj = webrtcbin,
+            "could not bypass the FEC bin of {}",
+            sink_pad.name()
+        );
         return false;
     }
     // The ghost's sticky events reached the old target: the funnel has them already through it.

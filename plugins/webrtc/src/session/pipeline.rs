@@ -66,7 +66,8 @@ impl SessionPipeline {
 
     /// Takes over a clock and base time, also while playing.
     pub(crate) fn follow(&self, clock: Option<&gst::Clock>, base_time: Option<gst::ClockTime>) {
-        self.pipeline.use_clock(Some(&clock.cloned().unwrap_or_else(gst::SystemClock::obtain)));
+        self.pipeline
+            .use_clock(Some(&clock.cloned().unwrap_or_else(gst::SystemClock::obtain)));
         // With a start time of none the pipeline does not choose a base time of its own.
         self.pipeline.set_start_time(gst::ClockTime::NONE);
         if let Some(base_time) = base_time {
@@ -80,7 +81,11 @@ impl SessionPipeline {
             bus.unset_sync_handler();
         }
         if self.pipeline.set_state(gst::State::Null).is_err() {
-            gst::warning!(crate::CAT, obj = self.pipeline, "a session's pipeline did not stop cleanly");
+            gst::warning!(
+                crate::CAT,
+                obj = self.pipeline,
+                "a session's pipeline did not stop cleanly"
+            );
         }
     }
 }

@@ -20,17 +20,25 @@ pub(crate) struct RtcpWatch {
 impl RtcpWatch {
     /// Watches the RTCP that webrtcbin's transports hand to its rtpbin, decrypted and authenticated.
     pub(crate) fn new(webrtcbin: &gst::Element) -> Self {
-        let watch = Self { epoch: Instant::now(), last: Arc::default() };
-        let rtpbin = webrtcbin.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
+        let watch = Self {
+            epoch: Instant::now(),
+            last: Arc::default(),
+        };
+        let rtpbin = webrtcbin
+            .downcast_ref::<gst::Bin>()
+            .and_then(|bin| bin.by_name("rtpbin"));
         if let Some(rtpbin) = rtpbin {
             let heard = watch.clone();
             rtpbin.connect_pad_added(move |_, pad| {
                 if pad.name().starts_with("recv_rtcp_sink") {
                     let heard = heard.clone();
-                    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-                        heard.hear();
-                        gst::PadProbeReturn::Ok
-                    });
+                    pad.add_probe(
+                        gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST,
+                        move |_, _| {
+                            heard.hear();
+                            gst::PadProbeReturn::Ok
+                        },
+                    );
                 }
             });
         }

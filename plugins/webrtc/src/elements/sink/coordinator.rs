@@ -44,20 +44,38 @@ pub(super) enum Fact {
     Quit,
 
     /// A sink pad was requested.
-    PadAdded { stream: u32, pad: WebRTCSinkPad, input: Input },
+    PadAdded {
+        stream: u32,
+        pad: WebRTCSinkPad,
+        input: Input,
+    },
     /// A sink pad was released.
     PadReleased { stream: u32 },
     /// Something came in by a sink pad.
     Input { stream: u32, event: InputEvent },
 
     /// The signaller: a viewer wants a session.
-    SessionRequested { session_id: String, peer_id: String, offer: Option<gst_webrtc::WebRTCSessionDescription> },
+    SessionRequested {
+        session_id: String,
+        peer_id: String,
+        offer: Option<gst_webrtc::WebRTCSessionDescription>,
+    },
     /// The signaller: a viewer's description.
-    Description { session_id: String, description: gst_webrtc::WebRTCSessionDescription },
+    Description {
+        session_id: String,
+        description: gst_webrtc::WebRTCSessionDescription,
+    },
     /// The signaller: a viewer's candidate.
-    Candidate { session_id: String, mline: u32, candidate: String },
+    Candidate {
+        session_id: String,
+        mline: u32,
+        candidate: String,
+    },
     /// The signaller: a session is over.
-    SessionEnded { session_id: String, error: Option<String> },
+    SessionEnded {
+        session_id: String,
+        error: Option<String>,
+    },
     /// The signaller: the element shall send EOS.
     Shutdown,
     /// The signaller: it cannot go on.
@@ -70,7 +88,10 @@ pub(super) enum Fact {
     /// A viewer's pipeline has something to say.
     Pipeline { viewer: u64, event: PipelineEvent },
     /// A viewer's session was taken down.
-    TornDown { peer_id: String, webrtcbin: gst::Element },
+    TornDown {
+        peer_id: String,
+        webrtcbin: gst::Element,
+    },
 
     /// The hub has something to say.
     Hub(HubEvent),
@@ -96,7 +117,13 @@ const WAITING_LIMIT: usize = 8192;
 impl Mailbox {
     pub(super) fn new() -> (Self, mpsc::Receiver<Fact>) {
         let (sender, receiver) = mpsc::channel();
-        (Self { sender, waiting: Arc::default() }, receiver)
+        (
+            Self {
+                sender,
+                waiting: Arc::default(),
+            },
+            receiver,
+        )
     }
 
     /// Posts a fact. Never waits.
@@ -192,7 +219,9 @@ impl Coordinator {
             next_rendition: 0,
             tearing_down: 0,
         };
-        std::thread::Builder::new().name("weir-sink".to_owned()).spawn(move || coordinator.run(&facts))
+        std::thread::Builder::new()
+            .name("weir-sink".to_owned())
+            .spawn(move || coordinator.run(&facts))
     }
 
     fn run(mut self, facts: &mpsc::Receiver<Fact>) {
@@ -225,16 +254,35 @@ impl Coordinator {
             Fact::Stop(_) | Fact::Quit => (),
             Fact::PadAdded { stream, pad, input } => self.handle_pad_added(stream, pad, input),
             Fact::PadReleased { stream } => self.handle_pad_released(stream),
-            Fact::Input { stream, event: InputEvent::Caps(caps) } => self.handle_caps(stream, caps),
-            Fact::Input { stream, event: InputEvent::Eos } => self.handle_eos(stream),
-            Fact::SessionRequested { session_id, peer_id, offer } => {
+            Fact::Input {
+                stream,
+                event: InputEvent::Caps(caps),
+            } => self.handle_caps(stream, caps),
+            Fact::Input {
+                stream,
+                event: InputEvent::Eos,
+            } => self.handle_eos(stream),
+            Fact::SessionRequested {
+                session_id,
+                peer_id,
+                offer,
+            } => {
                 self.handle_session_requested(session_id, peer_id, offer);
             }
-            Fact::Description { session_id, description } => self.handle_description(&session_id, &description),
-            Fact::Candidate { session_id, mline, candidate } => {
+            Fact::Description {
+                session_id,
+                description,
+            } => self.handle_description(&session_id, &description),
+            Fact::Candidate {
+                session_id,
+                mline,
+                candidate,
+            } => {
                 self.handle_candidate(&session_id, mline, &candidate);
             }
-            Fact::SessionEnded { session_id, error } => self.handle_session_ended(&session_id, error.as_deref()),
+            Fact::SessionEnded { session_id, error } => {
+                self.handle_session_ended(&session_id, error.as_deref())
+            }
             Fact::Shutdown => self.begin_draining(),
             Fact::SignallingFailed(sentence) => self.post_error(&format!("Signalling error: {sentence}")),
             Fact::SignallingWarning(sentence) => self.post_warning(&format!("Signalling: {sentence}")),
@@ -249,12 +297,17 @@ impl Coordinator {
     }
 
     fn start(&mut self) {
-        let Some(element) = self.element.upgrade() else { return };
+        let Some(element) = self.element.upgrade() else {
+            return;
+        };
         self.settings = imp::settings_of(&element);
         self.formats = Formats::new(&self.settings);
         let ineffective = properties::without_effect(&self.settings);
         if !ineffective.is_empty() {
-            self.post_warning(&format!("these properties have no effect yet: {}", ineffective.join(", ")));
+            self.post_warning(&format!(
+                "these properties have no effect yet: {}",
+                ineffective.join(", ")
+            ));
         }
         let mailbox = self.mailbox.clone();
         let hub = Arc::new(Hub::new(move |event| mailbox.post(Fact::Hub(event))));
@@ -321,7 +374,9 @@ impl Coordinator {
             return;
         }
         self.end_all_viewers(EndReason::EndOfStream);
-        let Some(element) = self.element.upgrade() else { return };
+        let Some(element) = self.element.upgrade() else {
+            return;
+        };
         let _ = element.post_message(gst::message::Eos::builder().src(&element).build());
     }
 
@@ -356,7 +411,10 @@ impl Coordinator {
             };
             self.mailbox.taken();
             match fact {
-                Fact::TornDown { .. } | Fact::PadAdded { .. } | Fact::PadReleased { .. } | Fact::Input { .. } => {
+                Fact::TornDown { .. }
+                | Fact::PadAdded { .. }
+                | Fact::PadReleased { .. }
+                | Fact::Input { .. } => {
                     self.handle(fact);
                 }
                 _ => (),
@@ -376,7 +434,11 @@ impl Coordinator {
     fn next_deadline(&self) -> Option<Timestamp> {
         let viewers = self.viewers.values().filter_map(Viewer::poll_timeout);
         let streams = self.streams.values().filter_map(Stream::poll_timeout);
-        viewers.chain(streams).chain(self.register_at).chain(self.drained_by).min()
+        viewers
+            .chain(streams)
+            .chain(self.register_at)
+            .chain(self.drained_by)
+            .min()
     }
 
     fn handle_timeouts(&mut self, now: Timestamp) {

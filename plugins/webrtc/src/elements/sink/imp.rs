@@ -158,7 +158,9 @@ impl ElementImpl for BaseWebRTCSink {
     fn release_pad(&self, pad: &gst::Pad) {
         let released = {
             let mut pads = lock(&self.pads);
-            pads.iter().position(|(own, _)| own.upcast_ref::<gst::Pad>() == pad).map(|at| pads.remove(at))
+            pads.iter()
+                .position(|(own, _)| own.upcast_ref::<gst::Pad>() == pad)
+                .map(|at| pads.remove(at))
         };
         let Some((pad, stream)) = released else { return };
         let _ = pad.set_active(false);
@@ -168,7 +170,10 @@ impl ElementImpl for BaseWebRTCSink {
         self.obj().child_removed(&pad, &pad.name());
     }
 
-    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
             gst::StateChange::ReadyToPaused => {
                 self.ensure_coordinator()?;
@@ -198,12 +203,15 @@ impl BinImpl for BaseWebRTCSink {
             // The element posts its own, once everything has been sent.
             gst::MessageView::Eos(_) => (),
             gst::MessageView::Error(error) => {
-                let rendition = message.src().and_then(|source| self.snapshot.rendition_of(source));
+                let rendition = message
+                    .src()
+                    .and_then(|source| self.snapshot.rendition_of(source));
                 match rendition {
                     // An encoder that fails is replaced, or costs its viewers: never the pipeline.
-                    Some(rendition) => self
-                        .mailbox
-                        .post(Fact::RenditionFailed { rendition, message: error.error().message().to_owned() }),
+                    Some(rendition) => self.mailbox.post(Fact::RenditionFailed {
+                        rendition,
+                        message: error.error().message().to_owned(),
+                    }),
                     None => self.parent_handle_message(message),
                 }
             }
@@ -241,15 +249,22 @@ impl BaseWebRTCSink {
         let name = template.name().replace("%u", &number.to_string());
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
 
-        self.ensure_coordinator().map_err(|_| glib::bool_error!("no thread for the element"))?;
+        self.ensure_coordinator()
+            .map_err(|_| glib::bool_error!("no thread for the element"))?;
         let mailbox = self.mailbox.clone();
         let (input, target) = Input::new(element.upcast_ref(), kind, move |event| {
             mailbox.post(Fact::Input { stream, event });
         })?;
-        let pad = gst::PadBuilder::<WebRTCSinkPad>::from_template(template).name(name).build();
+        let pad = gst::PadBuilder::<WebRTCSinkPad>::from_template(template)
+            .name(name)
+            .build();
         pad.set_target(Some(&target))?;
         // The coordinator knows the stream before its first caps.
-        self.mailbox.post(Fact::PadAdded { stream, pad: pad.clone(), input });
+        self.mailbox.post(Fact::PadAdded {
+            stream,
+            pad: pad.clone(),
+            input,
+        });
         lock(&self.pads).push((pad.clone(), stream));
         let _ = pad.set_active(true);
         element.add_pad(&pad)?;
@@ -258,14 +273,20 @@ impl BaseWebRTCSink {
     }
 
     fn ensure_coordinator(&self) -> Result<(), gst::StateChangeError> {
-        let Some(facts) = lock(&self.facts).take() else { return Ok(()) };
+        let Some(facts) = lock(&self.facts).take() else {
+            return Ok(());
+        };
         match Coordinator::spawn(&self.obj(), self.mailbox.clone(), facts, self.snapshot.clone()) {
             Ok(thread) => {
                 *lock(&self.coordinator) = Some(thread.thread().id());
                 Ok(())
             }
             Err(error) => {
-                gst::element_imp_error!(self, gst::ResourceError::NoSpaceLeft, ["no thread for the element: {error}"]);
+                gst::element_imp_error!(
+                    self,
+                    gst::ResourceError::NoSpaceLeft,
+                    ["no thread for the element: {error}"]
+                );
                 Err(gst::StateChangeError)
             }
         }
@@ -298,8 +319,12 @@ fn signals() -> Vec<Signal> {
         Signal::builder("consumer-pipeline-created")
             .param_types([string(), gst::Pipeline::static_type()])
             .build(),
-        Signal::builder("consumer-added").param_types([string(), gst::Element::static_type()]).build(),
-        Signal::builder("consumer-removed").param_types([string(), gst::Element::static_type()]).build(),
+        Signal::builder("consumer-added")
+            .param_types([string(), gst::Element::static_type()])
+            .build(),
+        Signal::builder("consumer-removed")
+            .param_types([string(), gst::Element::static_type()])
+            .build(),
         setup("encoder-setup"),
         setup("payloader-setup"),
         Signal::builder("request-encoded-filter")
@@ -376,6 +401,8 @@ fn pad_templates() -> Result<Vec<gst::PadTemplate>, glib::BoolError> {
             WebRTCSinkPad::static_type(),
         )
     };
-    Ok(vec![template("audio_%u", audio.build())?, template("video_%u", video.build())?])
+    Ok(vec![
+        template("audio_%u", audio.build())?,
+        template("video_%u", video.build())?,
+    ])
 }
-

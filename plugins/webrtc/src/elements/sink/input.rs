@@ -53,8 +53,12 @@ impl Input {
             .enable_last_sample(false)
             .build();
         let renditions = Renditions::default();
-        let first = clocksync.static_pad("sink").ok_or_else(|| glib::bool_error!("clocksync has no sink pad"))?;
-        let last = appsink.static_pad("sink").ok_or_else(|| glib::bool_error!("appsink has no sink pad"))?;
+        let first = clocksync
+            .static_pad("sink")
+            .ok_or_else(|| glib::bool_error!("clocksync has no sink pad"))?;
+        let last = appsink
+            .static_pad("sink")
+            .ok_or_else(|| glib::bool_error!("appsink has no sink pad"))?;
 
         let caps_events = events.clone();
         let caps_renditions = renditions.clone();
@@ -66,7 +70,10 @@ impl Input {
             gst::PadProbeReturn::Ok
         });
         let buffer_renditions = renditions.clone();
-        let sync = SyncOnce { clocksync: clocksync.downgrade(), decided: Mutex::default() };
+        let sync = SyncOnce {
+            clocksync: clocksync.downgrade(),
+            decided: Mutex::default(),
+        };
         appsink.set_callbacks(
             gst_app::AppSinkCallbacks::builder()
                 .new_sample(move |appsink| {
@@ -85,7 +92,14 @@ impl Input {
         for element in elements {
             element.sync_state_with_parent()?;
         }
-        Ok((Self { clocksync, appsink, renditions }, first))
+        Ok((
+            Self {
+                clocksync,
+                appsink,
+                renditions,
+            },
+            first,
+        ))
     }
 
     /// Where media of this stream is to go from here on.
@@ -101,7 +115,11 @@ impl Input {
     /// Asks upstream for a key frame. Runs upstream's code: to be called without a lock.
     pub(super) fn request_key_frame(&self) {
         if let Some(pad) = self.appsink.static_pad("sink") {
-            pad.push_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+            pad.push_event(
+                gst_video::UpstreamForceKeyUnitEvent::builder()
+                    .all_headers(true)
+                    .build(),
+            );
         }
     }
 
@@ -128,7 +146,9 @@ fn preferred_caps(kind: MediaKind) -> gst::Caps {
             "audio/x-raw",
         ),
         MediaKind::Video | MediaKind::Application | MediaKind::Other => (
-            gst::Structure::builder("video/x-raw").field("format", gst::List::new(["I420", "NV12"])).build(),
+            gst::Structure::builder("video/x-raw")
+                .field("format", gst::List::new(["I420", "NV12"]))
+                .build(),
             "video/x-raw",
         ),
     };
@@ -156,7 +176,10 @@ impl Renditions {
         if renditions.is_empty() {
             return;
         }
-        let Some(buffer) = sample.buffer_owned().map(|buffer| in_running_time(buffer, sample, appsink)) else {
+        let Some(buffer) = sample
+            .buffer_owned()
+            .map(|buffer| in_running_time(buffer, sample, appsink))
+        else {
             return;
         };
         for (_, input) in renditions {
@@ -173,8 +196,11 @@ impl Renditions {
 /// The buffer with its timestamps as running times, which all renditions and viewers share; one without a
 /// timestamp gets the time at which it came.
 fn in_running_time(mut buffer: gst::Buffer, sample: &gst::Sample, appsink: &gst_app::AppSink) -> gst::Buffer {
-    let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-    let to_running_time = |time: Option<gst::ClockTime>| segment.and_then(|segment| segment.to_running_time(time?));
+    let segment = sample
+        .segment()
+        .and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+    let to_running_time =
+        |time: Option<gst::ClockTime>| segment.and_then(|segment| segment.to_running_time(time?));
     let pts = to_running_time(buffer.pts()).or_else(|| appsink.current_running_time());
     let dts = to_running_time(buffer.dts());
     let buffer_ref = buffer.make_mut();
@@ -199,7 +225,10 @@ impl SyncOnce {
             return;
         }
         let mut query = gst::query::Latency::new();
-        let is_live = appsink.static_pad("sink").is_some_and(|pad| pad.peer_query(&mut query)) && query.result().0;
+        let is_live = appsink
+            .static_pad("sink")
+            .is_some_and(|pad| pad.peer_query(&mut query))
+            && query.result().0;
         if is_live && let Some(clocksync) = self.clocksync.upgrade() {
             clocksync.set_property("sync", false);
         }

@@ -33,7 +33,13 @@ pub(super) fn connected(element: &gst::Element, names: ViewerNames<'_>, pair: &C
 
 /// A session is over.
 pub(super) fn left(element: &gst::Element, names: ViewerNames<'_>, reason: &EndReason) {
-    post(element, viewer("left", names).field("reason", reason.code()).field("message", reason.to_string()).build());
+    post(
+        element,
+        viewer("left", names)
+            .field("reason", reason.code())
+            .field("message", reason.to_string())
+            .build(),
+    );
 }
 
 /// The kinds of the candidates that media flows over; `unknown` where webrtcbin does not tell.
@@ -46,10 +52,17 @@ pub(super) struct CandidatePair {
 impl CandidatePair {
     /// Reads the selected pair out of webrtcbin's statistics.
     pub(super) fn from_stats(stats: &gst::StructureRef) -> Self {
-        let mut pair = Self { local: "unknown".to_owned(), remote: "unknown".to_owned() };
+        let mut pair = Self {
+            local: "unknown".to_owned(),
+            remote: "unknown".to_owned(),
+        };
         for (_, value) in stats.iter() {
-            let Ok(entry) = value.get::<gst::Structure>() else { continue };
-            let Ok(kind) = entry.get::<gst_webrtc::WebRTCStatsType>("type") else { continue };
+            let Ok(entry) = value.get::<gst::Structure>() else {
+                continue;
+            };
+            let Ok(kind) = entry.get::<gst_webrtc::WebRTCStatsType>("type") else {
+                continue;
+            };
             let candidate_type = entry.get::<String>("candidate-type").ok();
             match (kind, candidate_type) {
                 (gst_webrtc::WebRTCStatsType::LocalCandidate, Some(kind)) => pair.local = short(&kind),

@@ -58,7 +58,9 @@ glib::wrapper! {
 impl BaseWebRTCSink {
     /// A sink that finds its viewers through `signaller`.
     pub fn with_signaller(signaller: &impl IsA<Signallable>) -> Self {
-        glib::Object::builder().property("signaller", signaller.as_ref()).build()
+        glib::Object::builder()
+            .property("signaller", signaller.as_ref())
+            .build()
     }
 }
 

@@ -18,12 +18,31 @@ const TWCC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide
 
 impl Formats {
     pub(super) fn new(settings: &Settings) -> Self {
-        Self(assign_payload_types(&Codec::ALL, settings.do_retransmission).unwrap_or_default())
+        let mut formats = assign_payload_types(&Codec::ALL, settings.do_retransmission).unwrap_or_default();
+        for format in &mut formats {
+            for (name, value) in parameters(format.codec) {
+                format.fmtp.set(name, value);
+            }
+        }
+        Self(formats)
     }
 
-    /// The formats of `codecs`, in their order.
-    pub(super) fn of(&self, codecs: &[Codec]) -> Vec<Format> {
-        codecs.iter().filter_map(|codec| self.0.iter().find(|format| format.codec == *codec)).cloned().collect()
+    /// The formats of `codecs`, in their order. `encoded` are the caps of media that comes in encoded.
+    pub(super) fn of(&self, codecs: &[Codec], encoded: Option<&gst::CapsRef>) -> Vec<Format> {
+        let mut formats: Vec<_> = codecs
+            .iter()
+            .filter_map(|codec| self.0.iter().find(|format| format.codec == *codec))
+            .cloned()
+            .collect();
+        let profile = encoded
+            .and_then(|caps| caps.structure(0))
+            .and_then(h264_profile_level_id);
+        if let Some(profile) = profile {
+            for format in formats.iter_mut().filter(|format| format.codec == Codec::H264) {
+                format.fmtp.set("profile-level-id", &profile);
+            }
+        }
+        formats
     }
 
     /// How an offer of webrtcbin's is completed.
@@ -31,10 +50,57 @@ impl Formats {
         OfferOptions {
             rtx: settings.do_retransmission,
             formats: self.0.clone(),
-            feedback: Feedback { nack: settings.do_retransmission, pli: true, fir: true, transport_cc: true },
+            feedback: Feedback {
+                nack: settings.do_retransmission,
+                pli: true,
+                fir: true,
+                transport_cc: true,
+            },
             send_only: true,
         }
     }
+}
+
+/// What our encoders and payloaders make, as format parameters.
+fn parameters(codec: Codec) -> &'static [(&'static str, &'static str)] {
+    match codec {
+        // Constrained baseline at level 3.1, which every browser takes; with asymmetry allowed the level binds
+        // nobody (RFC 6184, section 8.1).
+        Codec::H264 => &[
+            ("level-asymmetry-allowed", "1"),
+            ("packetization-mode", "1"),
+            ("profile-level-id", "42e01f"),
+        ],
+        Codec::Vp9 => &[("profile-id", "0")],
+        Codec::Opus => &[("minptime", "10"), ("useinbandfec", "1")],
+        Codec::Vp8 | Codec::H265 | Codec::Av1 => &[],
+    }
+}
+
+/// The `profile-level-id` (RFC 6184, section 8.1) of H.264 caps that tell their profile; none for those of other codecs.
+fn h264_profile_level_id(caps: &gst::StructureRef) -> Option<String> {
+    if caps.name() != Codec::H264.caps_name() {
+        return None;
+    }
+    let profile = match caps.get::<&str>("profile").ok()? {
+        "constrained-baseline" => "42e0",
+        "baseline" => "4200",
+        "main" => "4d00",
+        "constrained-high" => "640c",
+        "high" => "6400",
+        _ => return None,
+    };
+    let level = caps.get::<&str>("level").ok().and_then(|level| {
+        let (major, minor) = level.split_once('.').unwrap_or((level, "0"));
+        Some(
+            major
+                .parse::<u8>()
+                .ok()?
+                .checked_mul(10)?
+                .saturating_add(minor.parse().ok()?),
+        )
+    });
+    Some(format!("{profile}{:02x}", level.unwrap_or(31)))
 }
 
 /// The caps of a transceiver that offers `formats`, best first, all on one SSRC.
@@ -71,7 +137,11 @@ pub(super) fn packet_caps(format: &Format, ssrc: u32, extensions: &Extensions) -
 
 /// The header extensions that are written for a viewer who answered with these.
 pub(super) fn extensions(ids: &weir_negotiation::ExtensionIds, mid: Option<Mid>) -> Extensions {
-    Extensions { mid: ids.mid.zip(mid), rid: None, twcc: ids.twcc }
+    Extensions {
+        mid: ids.mid.zip(mid),
+        rid: None,
+        twcc: ids.twcc,
+    }
 }
 
 fn format_caps(format: &Format) -> gst::Structure {
@@ -97,4 +167,45 @@ fn format_caps(format: &Format) -> gst::Structure {
 
 fn extmap(id: u8) -> String {
     format!("extmap-{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn h264(fields: &str) -> Option<String> {
+        gst::init().expect("GStreamer");
+        let caps: gst::Caps = format!("video/x-h264{fields}").parse().expect("caps");
+        h264_profile_level_id(caps.structure(0)?)
+    }
+
+    #[test]
+    fn encoded_h264_is_offered_with_its_own_profile_and_level() {
+        assert_eq!(
+            h264(",profile=constrained-baseline,level=(string)3.1").as_deref(),
+            Some("42e01f")
+        );
+        assert_eq!(h264(",profile=main,level=(string)4").as_deref(), Some("4d0028"));
+        assert_eq!(h264(",profile=high").as_deref(), Some("64001f"));
+        assert_eq!(
+            h264(""),
+            None,
+            "what is not known is offered as what our encoders make"
+        );
+    }
+
+    #[test]
+    fn all_codecs_have_payload_types_of_their_own() {
+        let formats = Formats::new(&Settings::default()).0;
+        let mut numbers: Vec<_> = formats
+            .iter()
+            .flat_map(|format| [Some(format.payload_type), format.rtx])
+            .flatten()
+            .collect();
+        let count = numbers.len();
+        numbers.sort();
+        numbers.dedup();
+        assert_eq!(numbers.len(), count);
+        assert_eq!(formats.len(), Codec::ALL.len());
+    }
 }

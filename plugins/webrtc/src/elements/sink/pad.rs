@@ -19,8 +19,14 @@ mod imp {
     #[properties(wrapper_type = super::WebRTCSinkPad)]
     pub struct WebRTCSinkPad {
         /// The media stream id to offer the stream with (RFC 8830).
-        #[property(get, set, nullable, name = "msid", nick = "MSID",
-            blurb = "Remote MediaStream ID in use for this pad")]
+        #[property(
+            get,
+            set,
+            nullable,
+            name = "msid",
+            nick = "MSID",
+            blurb = "Remote MediaStream ID in use for this pad"
+        )]
         msid: Mutex<Option<String>>,
     }
 

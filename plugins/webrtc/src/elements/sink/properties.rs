@@ -188,7 +188,11 @@ pub(super) fn set(settings: &mut Settings, value: &glib::Value, name: &str) {
             let text = string(value).filter(|text| !text.is_empty());
             let address = text.as_deref().map(str::parse);
             if let Some(Err(_)) = address {
-                glib::g_warning!("weir", "public-address is not an IP address: {}", text.unwrap_or_default());
+                glib::g_warning!(
+                    "weir",
+                    "public-address is not an IP address: {}",
+                    text.unwrap_or_default()
+                );
             }
             settings.public_address = address.and_then(Result::ok);
         }
@@ -202,7 +206,9 @@ pub(super) fn get_value(settings: &Settings, name: &str) -> glib::Value {
         "video-caps" => settings.video_caps.to_value(),
         "audio-caps" => settings.audio_caps.to_value(),
         "stun-server" => settings.stun_server.to_value(),
-        "turn-servers" => gst::Array::new(settings.turn_servers.iter().map(|server| server.to_send_value())).to_value(),
+        "turn-servers" => {
+            gst::Array::new(settings.turn_servers.iter().map(|server| server.to_send_value())).to_value()
+        }
         "ice-transport-policy" => settings.ice_transport_policy.to_value(),
         "congestion-control" => settings.congestion_control.to_value(),
         "min-bitrate" => settings.min_bitrate.to_value(),
@@ -222,7 +228,10 @@ pub(super) fn get_value(settings: &Settings, name: &str) -> glib::Value {
         "join-policy" => settings.join_policy.to_value(),
         "min-rtp-port" => u32::from(settings.min_rtp_port).to_value(),
         "max-rtp-port" => u32::from(settings.max_rtp_port).to_value(),
-        "public-address" => settings.public_address.map(|address| address.to_string()).to_value(),
+        "public-address" => settings
+            .public_address
+            .map(|address| address.to_string())
+            .to_value(),
         _ => unreachable!("GObject checks names against the table"),
     }
 }
@@ -231,11 +240,23 @@ pub(super) fn get_value(settings: &Settings, name: &str) -> glib::Value {
 pub(super) fn without_effect(settings: &Settings) -> Vec<&'static str> {
     let d = Settings::default();
     [
-        ("congestion-control", settings.congestion_control != d.congestion_control),
+        (
+            "congestion-control",
+            settings.congestion_control != d.congestion_control,
+        ),
         ("do-clock-signalling", settings.do_clock_signalling),
-        ("enable-mitigation-modes", settings.enable_mitigation_modes != d.enable_mitigation_modes),
-        ("enable-control-data-channel", settings.enable_control_data_channel),
-        ("enable-data-channel-navigation", settings.enable_data_channel_navigation),
+        (
+            "enable-mitigation-modes",
+            settings.enable_mitigation_modes != d.enable_mitigation_modes,
+        ),
+        (
+            "enable-control-data-channel",
+            settings.enable_control_data_channel,
+        ),
+        (
+            "enable-data-channel-navigation",
+            settings.enable_data_channel_navigation,
+        ),
         ("forward-metas", !settings.forward_metas.is_empty()),
         ("rtx-percentage", settings.rtx_percentage != d.rtx_percentage),
     ]
@@ -244,7 +265,14 @@ pub(super) fn without_effect(settings: &Settings) -> Vec<&'static str> {
     .collect()
 }
 
-fn uint(name: &'static str, nick: &'static str, blurb: &'static str, min: u32, max: u32, default: u32) -> glib::ParamSpec {
+fn uint(
+    name: &'static str,
+    nick: &'static str,
+    blurb: &'static str,
+    min: u32,
+    max: u32,
+    default: u32,
+) -> glib::ParamSpec {
     glib::ParamSpecUInt::builder(name)
         .nick(nick)
         .blurb(blurb)
@@ -256,13 +284,21 @@ fn uint(name: &'static str, nick: &'static str, blurb: &'static str, min: u32, m
 }
 
 fn boolean(name: &'static str, nick: &'static str, blurb: &'static str, default: bool) -> glib::ParamSpec {
-    glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb).default_value(default).mutable_ready().build()
+    glib::ParamSpecBoolean::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .default_value(default)
+        .mutable_ready()
+        .build()
 }
 
 /// GObject has checked the value's type and range against the table.
 fn get<'v, T>(value: &'v glib::Value) -> T
 where
-    T: glib::value::FromValue<'v, Checker: glib::value::ValueTypeChecker<Error = glib::value::ValueTypeMismatchError>>,
+    T: glib::value::FromValue<
+            'v,
+            Checker: glib::value::ValueTypeChecker<Error = glib::value::ValueTypeMismatchError>,
+        >,
 {
     match value.get() {
         Ok(value) => value,
@@ -275,9 +311,17 @@ fn string(value: &glib::Value) -> Option<String> {
 }
 
 fn caps(value: &glib::Value) -> gst::Caps {
-    value.get::<Option<gst::Caps>>().ok().flatten().unwrap_or_else(gst::Caps::new_empty)
+    value
+        .get::<Option<gst::Caps>>()
+        .ok()
+        .flatten()
+        .unwrap_or_else(gst::Caps::new_empty)
 }
 
 fn port(value: &glib::Value) -> u16 {
-    value.get::<u32>().ok().and_then(|port| port.try_into().ok()).unwrap_or_default()
+    value
+        .get::<u32>()
+        .ok()
+        .and_then(|port| port.try_into().ok())
+        .unwrap_or_default()
 }

@@ -20,7 +20,9 @@ impl Coordinator {
     }
 
     pub(super) fn handle_pad_released(&mut self, id: u32) {
-        let Some(mut stream) = self.streams.remove(&id) else { return };
+        let Some(mut stream) = self.streams.remove(&id) else {
+            return;
+        };
         for (_, running) in std::mem::take(&mut stream.renditions) {
             self.retire(&stream, running);
         }
@@ -38,7 +40,9 @@ impl Coordinator {
     }
 
     pub(super) fn handle_caps(&mut self, id: u32, caps: gst::Caps) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         match stream.handle_caps(caps) {
             CapsChange::FirstKnown => {
                 self.add_stream_to_viewers(id);
@@ -46,7 +50,12 @@ impl Coordinator {
             }
             CapsChange::Compatible => (),
             CapsChange::Rebuild => {
-                for codec in self.streams.get(&id).map(Stream::running_codecs).unwrap_or_default() {
+                for codec in self
+                    .streams
+                    .get(&id)
+                    .map(Stream::running_codecs)
+                    .unwrap_or_default()
+                {
                     self.restart_rendition(id, codec);
                 }
             }
@@ -81,7 +90,11 @@ impl Coordinator {
         codec: Codec,
         consumer: &str,
     ) -> Result<RenditionId, RenditionError> {
-        if let Some(running) = self.streams.get(&stream_id).and_then(|stream| stream.renditions.get(&codec)) {
+        if let Some(running) = self
+            .streams
+            .get(&stream_id)
+            .and_then(|stream| stream.renditions.get(&codec))
+        {
             return Ok(running.id);
         }
         let running = self.start_rendition(stream_id, codec, consumer)?;
@@ -92,11 +105,19 @@ impl Coordinator {
         Ok(id)
     }
 
-    fn start_rendition(&mut self, stream_id: u32, codec: Codec, consumer: &str) -> Result<Running, RenditionError> {
+    fn start_rendition(
+        &mut self,
+        stream_id: u32,
+        codec: Codec,
+        consumer: &str,
+    ) -> Result<Running, RenditionError> {
         let missing = |what: &str| RenditionError::Missing(gst::glib::bool_error!("{what} is gone"));
         let element = self.element.upgrade().ok_or_else(|| missing("the element"))?;
         let hub = self.hub.clone().ok_or_else(|| missing("the hub"))?;
-        let stream = self.streams.get(&stream_id).ok_or_else(|| missing("the stream"))?;
+        let stream = self
+            .streams
+            .get(&stream_id)
+            .ok_or_else(|| missing("the stream"))?;
         let id = RenditionId(self.next_rendition);
         self.next_rendition += 1;
 
@@ -122,7 +143,11 @@ impl Coordinator {
             joining,
             move || mailbox.post(Fact::RenditionEnded { rendition: id }),
         );
-        let hooks = ElementHooks { element: &element, pad_name: &spec.pad_name, consumer };
+        let hooks = ElementHooks {
+            element: &element,
+            pad_name: &spec.pad_name,
+            consumer,
+        };
         let rendition = match Rendition::start(&spec, element.upcast_ref(), &hooks, output) {
             Ok(rendition) => rendition,
             Err(error) => {
@@ -135,19 +160,33 @@ impl Coordinator {
         if stream.has_ended() {
             rendition.input().end();
         }
-        gst::info!(crate::CAT, obj = element, "{} of {} started for {consumer}", codec, spec.pad_name);
+        gst::info!(
+            crate::CAT,
+            obj = element,
+            "{} of {} started for {consumer}",
+            codec,
+            spec.pad_name
+        );
         Ok(Running::new(id, rendition))
     }
 
     /// Replaces a rendition by a new one of the same codec; its viewers are moved.
     fn restart_rendition(&mut self, stream_id: u32, codec: Codec) {
-        let old = self.streams.get_mut(&stream_id).and_then(|stream| stream.renditions.remove(&codec));
+        let old = self
+            .streams
+            .get_mut(&stream_id)
+            .and_then(|stream| stream.renditions.remove(&codec));
         let Some(old) = old else { return };
         let from = old.id;
         if let Some(stream) = self.streams.get(&stream_id) {
             self.retire(stream, old);
         }
-        let consumer = self.viewers.values().next().map(|viewer| viewer.peer_id().to_owned()).unwrap_or_default();
+        let consumer = self
+            .viewers
+            .values()
+            .next()
+            .map(|viewer| viewer.peer_id().to_owned())
+            .unwrap_or_default();
         match self.rendition_for(stream_id, codec, &consumer) {
             Ok(to) => {
                 if let Some(hub) = &self.hub {
@@ -158,7 +197,9 @@ impl Coordinator {
                 }
             }
             Err(error) => {
-                self.post_warning(&format!("{codec} of stream {stream_id} could not be restarted: {error}"));
+                self.post_warning(&format!(
+                    "{codec} of stream {stream_id} could not be restarted: {error}"
+                ));
                 self.end_viewers_of(from);
             }
         }
@@ -174,7 +215,10 @@ impl Coordinator {
         if self.snapshot.may_restart(stream_id) {
             self.restart_rendition(stream_id, codec);
         } else {
-            let failed = self.streams.get_mut(&stream_id).and_then(|stream| stream.renditions.remove(&codec));
+            let failed = self
+                .streams
+                .get_mut(&stream_id)
+                .and_then(|stream| stream.renditions.remove(&codec));
             if let (Some(stream), Some(failed)) = (self.streams.get(&stream_id), failed) {
                 self.retire(stream, failed);
             }
@@ -193,7 +237,9 @@ impl Coordinator {
 
     pub(super) fn request_key_frame(&mut self, id: RenditionId) {
         for stream in self.streams.values_mut() {
-            let Some(running) = stream.running_mut(id) else { continue };
+            let Some(running) = stream.running_mut(id) else {
+                continue;
+            };
             if !running.rendition.force_key_frame() {
                 stream.input.request_key_frame();
             }
@@ -202,10 +248,19 @@ impl Coordinator {
     }
 
     pub(super) fn handle_unresponsive(&mut self, id: RenditionId) {
-        let Some(running) = self.streams.values_mut().find_map(|stream| stream.running_mut(id)) else { return };
+        let Some(running) = self
+            .streams
+            .values_mut()
+            .find_map(|stream| stream.running_mut(id))
+        else {
+            return;
+        };
         if !std::mem::replace(&mut running.is_unresponsive, true) {
             let name = running.rendition.bin().name();
-            gst::info!(crate::CAT, "{name} makes no key frames on request: viewers wait for its own");
+            gst::info!(
+                crate::CAT,
+                "{name} makes no key frames on request: viewers wait for its own"
+            );
         }
     }
 
@@ -214,7 +269,11 @@ impl Coordinator {
         for stream in self.streams.values_mut() {
             for running in stream.renditions.values_mut() {
                 let is_used = self.viewers.values().any(|viewer| viewer.uses(running.id));
-                running.idle_since = if is_used { None } else { running.idle_since.or(Some(now)) };
+                running.idle_since = if is_used {
+                    None
+                } else {
+                    running.idle_since.or(Some(now))
+                };
             }
         }
     }
@@ -223,12 +282,20 @@ impl Coordinator {
         let idle: Vec<_> = self
             .streams
             .iter()
-            .flat_map(|(id, stream)| stream.renditions.iter().map(move |(codec, running)| (*id, *codec, running)))
+            .flat_map(|(id, stream)| {
+                stream
+                    .renditions
+                    .iter()
+                    .map(move |(codec, running)| (*id, *codec, running))
+            })
             .filter(|(_, _, running)| running.stop_at().is_some_and(|at| at <= now))
             .map(|(id, codec, _)| (id, codec))
             .collect();
         for (id, codec) in idle {
-            let running = self.streams.get_mut(&id).and_then(|stream| stream.renditions.remove(&codec));
+            let running = self
+                .streams
+                .get_mut(&id)
+                .and_then(|stream| stream.renditions.remove(&codec));
             if let (Some(stream), Some(running)) = (self.streams.get(&id), running) {
                 self.retire(stream, running);
             }
@@ -238,7 +305,10 @@ impl Coordinator {
     pub(super) fn stop_all_renditions(&mut self) {
         let ids: Vec<_> = self.streams.keys().copied().collect();
         for id in ids {
-            let renditions = self.streams.get_mut(&id).map(|stream| std::mem::take(&mut stream.renditions));
+            let renditions = self
+                .streams
+                .get_mut(&id)
+                .map(|stream| std::mem::take(&mut stream.renditions));
             for (_, running) in renditions.unwrap_or_default() {
                 if let Some(stream) = self.streams.get(&id) {
                     stream.input.detach(running.id);
@@ -300,14 +370,19 @@ struct ElementHooks<'a> {
 
 impl Hooks for ElementHooks<'_> {
     fn encoder_setup(&self, encoder: &gst::Element) -> bool {
-        self.element.emit_by_name("encoder-setup", &[&self.consumer, &self.pad_name, encoder])
+        self.element
+            .emit_by_name("encoder-setup", &[&self.consumer, &self.pad_name, encoder])
     }
 
     fn payloader_setup(&self, payloader: &gst::Element) -> bool {
-        self.element.emit_by_name("payloader-setup", &[&self.consumer, &self.pad_name, payloader])
+        self.element
+            .emit_by_name("payloader-setup", &[&self.consumer, &self.pad_name, payloader])
     }
 
     fn encoded_filter(&self, caps: &gst::Caps) -> Option<gst::Element> {
-        self.element.emit_by_name("request-encoded-filter", &[&Some(self.consumer), &self.pad_name, caps])
+        self.element.emit_by_name(
+            "request-encoded-filter",
+            &[&Some(self.consumer), &self.pad_name, caps],
+        )
     }
 }

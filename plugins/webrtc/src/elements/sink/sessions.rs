@@ -3,8 +3,8 @@
 use gst::prelude::*;
 use weir_forwarding::RenditionId;
 use weir_negotiation::{
-    AcceptedFormat, Codec, ConnectionState, EndReason, Format, GateVerdict, MediaAnswer, Refusal, SessionCommand,
-    choose_codec, complete_offer, read_answer, read_offer,
+    AcceptedFormat, Codec, ConnectionState, EndReason, Format, GateVerdict, MediaAnswer, Refusal,
+    SessionCommand, choose_codec, complete_offer, read_answer, read_offer,
 };
 use weir_units::Timestamp;
 
@@ -27,12 +27,21 @@ impl Coordinator {
         peer_id: String,
         offer: Option<gst_webrtc::WebRTCSessionDescription>,
     ) {
-        let Some(element) = self.element.upgrade() else { return };
+        let Some(element) = self.element.upgrade() else {
+            return;
+        };
         if self.sessions.contains_key(&session_id) {
-            gst::warning!(crate::CAT, obj = element, "session {session_id} exists already: the request is ignored");
+            gst::warning!(
+                crate::CAT,
+                obj = element,
+                "session {session_id} exists already: the request is ignored"
+            );
             return;
         }
-        let names = ViewerNames { session_id: &session_id, peer_id: &peer_id };
+        let names = ViewerNames {
+            session_id: &session_id,
+            peer_id: &peer_id,
+        };
         let refusal = if self.phase != Phase::Started {
             Some(EndReason::Stopped)
         } else if self.settings.max_viewers != 0 && self.viewers.len() >= self.settings.max_viewers as usize {
@@ -58,7 +67,10 @@ impl Coordinator {
             }
         };
         messages::joined(element.upcast_ref(), names);
-        element.emit_by_name::<()>("consumer-pipeline-created", &[&peer_id, viewer.pipeline.pipeline()]);
+        element.emit_by_name::<()>(
+            "consumer-pipeline-created",
+            &[&peer_id, viewer.pipeline.pipeline()],
+        );
         self.snapshot.add_session(&session_id, id);
         self.sessions.insert(session_id, id);
         self.viewers.insert(id, viewer);
@@ -79,14 +91,21 @@ impl Coordinator {
             latency_ms: None,
         };
         let mailbox = self.mailbox.clone();
-        let connection =
-            Connection::new(&config, move |event| mailbox.post(Fact::Connection { viewer: id, event }))?;
+        let connection = Connection::new(&config, move |event| {
+            mailbox.post(Fact::Connection { viewer: id, event })
+        })?;
         let mailbox = self.mailbox.clone();
         let name = format!("session-pipeline-{session_id}");
         let pipeline = SessionPipeline::new(&name, connection.webrtcbin(), move |event| {
             mailbox.post(Fact::Pipeline { viewer: id, event });
         })?;
-        Ok(Viewer::new(id, session_id.to_owned(), peer_id.to_owned(), connection, pipeline))
+        Ok(Viewer::new(
+            id,
+            session_id.to_owned(),
+            peer_id.to_owned(),
+            connection,
+            pipeline,
+        ))
     }
 
     fn begin_offering(&mut self, id: u64) {
@@ -101,23 +120,52 @@ impl Coordinator {
 
     /// The viewer has made the offer: its m-lines are matched with the streams, in order.
     fn begin_answering(&mut self, id: u64, offer: &gst_webrtc::WebRTCSessionDescription) {
-        let media = offer.sdp().as_text().map_err(|_| ()).and_then(|text| read_offer(&text).map_err(|_| ()));
+        let media = offer
+            .sdp()
+            .as_text()
+            .map_err(|_| ())
+            .and_then(|text| read_offer(&text).map_err(|_| ()));
         let Ok(media) = media else {
             self.end_viewer(id, EndReason::BadOffer, None);
             return;
         };
-        let consumer = self.viewers.get(&id).map(|viewer| viewer.peer_id().to_owned()).unwrap_or_default();
-        let mut streams: Vec<_> = self.streams.iter().map(|(id, stream)| (*id, stream.kind)).collect();
+        let consumer = self
+            .viewers
+            .get(&id)
+            .map(|viewer| viewer.peer_id().to_owned())
+            .unwrap_or_default();
+        let mut streams: Vec<_> = self
+            .streams
+            .iter()
+            .map(|(id, stream)| (*id, stream.kind))
+            .collect();
         let mut taken = Vec::new();
-        for media in media.iter().filter(|media| !media.rejected && media.direction.receives()) {
-            let Some(position) = streams.iter().position(|(_, kind)| *kind == media.kind) else { continue };
+        for media in media
+            .iter()
+            .filter(|media| !media.rejected && media.direction.receives())
+        {
+            let Some(position) = streams.iter().position(|(_, kind)| *kind == media.kind) else {
+                continue;
+            };
             let (stream, _) = streams.remove(position);
-            let formats: Vec<_> = media.formats.iter().map(|offered| offered.format.clone()).collect();
+            let formats: Vec<_> = media
+                .formats
+                .iter()
+                .map(|offered| offered.format.clone())
+                .collect();
             match self.choose(stream, &formats, &consumer) {
                 Ok((format, rendition)) => {
                     let extensions = negotiation::extensions(&media.extensions, media.mid);
                     let mline = u32::try_from(media.index).unwrap_or(u32::MAX);
-                    taken.push((stream, mline, Chosen { format, rendition, extensions }));
+                    taken.push((
+                        stream,
+                        mline,
+                        Chosen {
+                            format,
+                            rendition,
+                            extensions,
+                        },
+                    ));
                 }
                 Err(reason) => {
                     self.end_viewer(id, reason, None);
@@ -146,8 +194,12 @@ impl Coordinator {
 
     /// Shows the viewer's webrtcbin to the application, then starts it. False if it does not start.
     fn introduce(&mut self, id: u64) -> bool {
-        let Some(element) = self.element.upgrade() else { return false };
-        let Some(viewer) = self.viewers.get(&id) else { return false };
+        let Some(element) = self.element.upgrade() else {
+            return false;
+        };
+        let Some(viewer) = self.viewers.get(&id) else {
+            return false;
+        };
         let (peer_id, webrtcbin) = (viewer.peer_id().to_owned(), viewer.connection.webrtcbin().clone());
         let pipeline = viewer.pipeline.clone();
         if pipeline.pipeline().set_state(gst::State::Ready).is_err() {
@@ -158,7 +210,10 @@ impl Coordinator {
         if let Some(signalling) = &self.signalling {
             signalling.signaller().emit_webrtcbin_ready(&peer_id, &webrtcbin);
         }
-        if pipeline.play(element.clock().as_ref(), element.base_time()).is_err() {
+        if pipeline
+            .play(element.clock().as_ref(), element.base_time())
+            .is_err()
+        {
             self.end_viewer(id, EndReason::Internal, None);
             return false;
         }
@@ -176,19 +231,25 @@ impl Coordinator {
 
     /// Puts a stream into a viewer's next offer: codecs that run first, then as the application prefers.
     fn offer_stream(&mut self, id: u64, stream_id: u32, mline: Option<u32>) {
-        let Some(stream) = self.streams.get(&stream_id) else { return };
+        let Some(stream) = self.streams.get(&stream_id) else {
+            return;
+        };
         let running = stream.running_codecs();
         let mut codecs = stream.codecs(&self.settings);
         codecs.sort_by_key(|codec| !running.contains(codec));
-        let formats = self.formats.of(&codecs);
+        let formats = self.formats.of(&codecs, stream.caps().map(|caps| caps.as_ref()));
         if !formats.is_empty() {
             self.add_stream(id, stream_id, &formats, mline);
         }
     }
 
     fn add_stream(&mut self, id: u64, stream_id: u32, formats: &[Format], mline: Option<u32>) {
-        let (Some(stream), Some(hub)) = (self.streams.get(&stream_id), self.hub.clone()) else { return };
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let (Some(stream), Some(hub)) = (self.streams.get(&stream_id), self.hub.clone()) else {
+            return;
+        };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         let added = viewer.add_stream(stream_id, stream.kind, formats, mline, &self.settings, &hub);
         if let Err(error) = added {
             self.post_warning(&format!("a stream could not be offered to a viewer: {error}"));
@@ -212,10 +273,17 @@ impl Coordinator {
         session_id: &str,
         description: &gst_webrtc::WebRTCSessionDescription,
     ) {
-        let Some(id) = self.sessions.get(session_id).copied() else { return };
-        let Some(viewer) = self.viewers.get(&id) else { return };
+        let Some(id) = self.sessions.get(session_id).copied() else {
+            return;
+        };
+        let Some(viewer) = self.viewers.get(&id) else {
+            return;
+        };
         let Exchange::AwaitingAnswer { offer } = &viewer.exchange else {
-            gst::warning!(crate::CAT, "session {session_id}: a description that was not asked for is ignored");
+            gst::warning!(
+                crate::CAT,
+                "session {session_id}: a description that was not asked for is ignored"
+            );
             return;
         };
         if description.type_() != gst_webrtc::WebRTCSDPType::Answer {
@@ -238,13 +306,24 @@ impl Coordinator {
         media: &[MediaAnswer],
         description: &gst_webrtc::WebRTCSessionDescription,
     ) {
-        let consumer = self.viewers.get(&id).map(|viewer| viewer.peer_id().to_owned()).unwrap_or_default();
+        let consumer = self
+            .viewers
+            .get(&id)
+            .map(|viewer| viewer.peer_id().to_owned())
+            .unwrap_or_default();
         let mut is_sending = false;
         for media in media {
-            let stream = self.viewers.get(&id).and_then(|viewer| viewer.stream_at(media.index));
+            let stream = self
+                .viewers
+                .get(&id)
+                .and_then(|viewer| viewer.stream_at(media.index));
             let Some(stream) = stream else { continue };
             let chosen = if media.may_send {
-                let kept = self.viewers.get(&id).and_then(|viewer| viewer.chosen(stream)).cloned();
+                let kept = self
+                    .viewers
+                    .get(&id)
+                    .and_then(|viewer| viewer.chosen(stream))
+                    .cloned();
                 match kept.map_or_else(|| self.choose_answered(stream, media, &consumer), Ok) {
                     Ok(chosen) => Some(chosen),
                     Err(reason) => {
@@ -271,14 +350,26 @@ impl Coordinator {
         }
     }
 
-    fn choose_answered(&mut self, stream: u32, media: &MediaAnswer, consumer: &str) -> Result<Chosen, EndReason> {
+    fn choose_answered(
+        &mut self,
+        stream: u32,
+        media: &MediaAnswer,
+        consumer: &str,
+    ) -> Result<Chosen, EndReason> {
         let accepted: Vec<Format> = media
             .formats
             .iter()
-            .map(|AcceptedFormat { format, offered, .. }| Format { payload_type: *offered, ..format.clone() })
+            .map(|AcceptedFormat { format, offered, .. }| Format {
+                payload_type: *offered,
+                ..format.clone()
+            })
             .collect();
         let (format, rendition) = self.choose(stream, &accepted, consumer)?;
-        Ok(Chosen { format, rendition, extensions: negotiation::extensions(&media.extensions, media.mid) })
+        Ok(Chosen {
+            format,
+            rendition,
+            extensions: negotiation::extensions(&media.extensions, media.mid),
+        })
     }
 
     /// Which of the accepted formats a viewer gets of a stream, and the rendition of it, started if need be. A
@@ -290,13 +381,16 @@ impl Coordinator {
         consumer: &str,
     ) -> Result<(Format, RenditionId), EndReason> {
         let settings = &self.settings;
-        let Some(stream) = self.streams.get(&stream_id) else { return Err(EndReason::Internal) };
+        let Some(stream) = self.streams.get(&stream_id) else {
+            return Err(EndReason::Internal);
+        };
         let mut codecs: Vec<Codec> = stream.codecs(settings);
         loop {
-            let Some(stream) = self.streams.get(&stream_id) else { return Err(EndReason::Internal) };
+            let Some(stream) = self.streams.get(&stream_id) else {
+                return Err(EndReason::Internal);
+            };
             let (running, left) = (stream.running_codecs(), encoders_left(stream, &self.settings));
-            let format =
-                choose_codec(&codecs, accepted, &running, left).map_err(Refusal::end_reason)?;
+            let format = choose_codec(&codecs, accepted, &running, left).map_err(Refusal::end_reason)?;
             match self.rendition_for(stream_id, format.codec, consumer) {
                 Ok(rendition) => return Ok((format, rendition)),
                 Err(error) => {
@@ -311,12 +405,19 @@ impl Coordinator {
     }
 
     pub(super) fn handle_candidate(&mut self, session_id: &str, mline: u32, candidate: &str) {
-        let Some(id) = self.sessions.get(session_id).copied() else { return };
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let Some(id) = self.sessions.get(session_id).copied() else {
+            return;
+        };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         match viewer.gate.handle_candidate(candidate) {
             GateVerdict::Add(_) => viewer.connection.add_candidate(mline, candidate),
             GateVerdict::Ignore(fault) => {
-                gst::debug!(crate::CAT, "session {session_id}: a candidate is ignored: {fault}");
+                gst::debug!(
+                    crate::CAT,
+                    "session {session_id}: a candidate is ignored: {fault}"
+                );
             }
             GateVerdict::EndOfCandidates => (),
             GateVerdict::End(reason) => self.end_viewer(id, reason, None),
@@ -324,7 +425,9 @@ impl Coordinator {
     }
 
     pub(super) fn handle_connection_event(&mut self, id: u64, event: ConnectionEvent) {
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         match event {
             ConnectionEvent::Candidate { mline, candidate } => {
                 let candidate = match self.settings.public_address {
@@ -332,23 +435,33 @@ impl Coordinator {
                     None => candidate,
                 };
                 if let Some(signalling) = &self.signalling {
-                    signalling.signaller().send_ice(viewer.session_id(), &candidate, mline, None);
+                    signalling
+                        .signaller()
+                        .send_ice(viewer.session_id(), &candidate, mline, None);
                 }
             }
             ConnectionEvent::State(state) => {
-                viewer.lifecycle.handle_connection_state(connection_state(state), clock::now());
+                viewer
+                    .lifecycle
+                    .handle_connection_state(connection_state(state), clock::now());
                 self.follow_lifecycle(id);
             }
             ConnectionEvent::Created(Ok(description)) => self.handle_created(id, &description),
             ConnectionEvent::Created(Err(error)) => {
-                let reason =
-                    if viewer.exchange == Exchange::MakingAnswer { EndReason::BadOffer } else { EndReason::Internal };
+                let reason = if viewer.exchange == Exchange::MakingAnswer {
+                    EndReason::BadOffer
+                } else {
+                    EndReason::Internal
+                };
                 self.end_viewer(id, reason, Some(&error.to_string()));
             }
             ConnectionEvent::RemoteApplied(Ok(())) => self.handle_remote_applied(id),
             ConnectionEvent::RemoteApplied(Err(error)) => {
-                let reason =
-                    if viewer.exchange == Exchange::ApplyingOffer { EndReason::BadOffer } else { EndReason::BadAnswer };
+                let reason = if viewer.exchange == Exchange::ApplyingOffer {
+                    EndReason::BadOffer
+                } else {
+                    EndReason::BadAnswer
+                };
                 self.end_viewer(id, reason, Some(&error.to_string()));
             }
             ConnectionEvent::Stats(stats) => self.handle_stats(id, &stats),
@@ -357,7 +470,9 @@ impl Coordinator {
 
     /// webrtcbin has made the offer or the answer that it was asked for.
     fn handle_created(&mut self, id: u64, description: &gst_webrtc::WebRTCSessionDescription) {
-        let Some(viewer) = self.viewers.get(&id) else { return };
+        let Some(viewer) = self.viewers.get(&id) else {
+            return;
+        };
         let is_offer = viewer.exchange == Exchange::MakingOffer;
         let session_id = viewer.session_id().to_owned();
         let mut local = description.clone();
@@ -367,7 +482,8 @@ impl Coordinator {
                     gst::error!(crate::CAT, "webrtcbin's offer cannot be completed: {error}");
                 })
             });
-            let parsed = completed.and_then(|text| gst_sdp::SDPMessage::parse_buffer(text.as_bytes()).map_err(|_| ()));
+            let parsed =
+                completed.and_then(|text| gst_sdp::SDPMessage::parse_buffer(text.as_bytes()).map_err(|_| ()));
             let Ok(sdp) = parsed else {
                 self.end_viewer(id, EndReason::Internal, None);
                 return;
@@ -377,7 +493,13 @@ impl Coordinator {
         if let Some(viewer) = self.viewers.get(&id) {
             viewer.connection.set_local_description(&local);
         }
-        let Some(signaller) = self.signalling.as_ref().map(|signalling| signalling.signaller().clone()) else { return };
+        let Some(signaller) = self
+            .signalling
+            .as_ref()
+            .map(|signalling| signalling.signaller().clone())
+        else {
+            return;
+        };
         let sent = if signaller.manual_sdp_munging() {
             local
         } else {
@@ -403,7 +525,9 @@ impl Coordinator {
 
     fn handle_remote_applied(&mut self, id: u64) {
         let hub = self.hub.clone();
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         match viewer.exchange.clone() {
             Exchange::ApplyingAnswer { is_sending } => {
                 viewer.exchange = Exchange::Idle;
@@ -420,7 +544,10 @@ impl Coordinator {
                 viewer.exchange = Exchange::MakingAnswer;
                 viewer.connection.create_answer();
             }
-            Exchange::Idle | Exchange::MakingOffer | Exchange::AwaitingAnswer { .. } | Exchange::MakingAnswer => (),
+            Exchange::Idle
+            | Exchange::MakingOffer
+            | Exchange::AwaitingAnswer { .. }
+            | Exchange::MakingAnswer => (),
         }
     }
 
@@ -435,7 +562,11 @@ impl Coordinator {
 
     /// Carries out what a viewer's life cycle has decided.
     fn follow_lifecycle(&mut self, id: u64) {
-        while let Some(command) = self.viewers.get_mut(&id).and_then(|viewer| viewer.lifecycle.poll_command()) {
+        while let Some(command) = self
+            .viewers
+            .get_mut(&id)
+            .and_then(|viewer| viewer.lifecycle.poll_command())
+        {
             match command {
                 SessionCommand::Joined => (),
                 SessionCommand::Connected => {
@@ -454,12 +585,18 @@ impl Coordinator {
     }
 
     fn handle_stats(&mut self, id: u64, stats: &gst::Structure) {
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         self.snapshot.set_webrtc_stats(viewer.session_id(), stats);
         if std::mem::take(&mut viewer.awaits_pair)
             && let Some(element) = self.element.upgrade()
         {
-            messages::connected(element.upcast_ref(), viewer.names(), &CandidatePair::from_stats(stats));
+            messages::connected(
+                element.upcast_ref(),
+                viewer.names(),
+                &CandidatePair::from_stats(stats),
+            );
         }
     }
 
@@ -496,8 +633,12 @@ impl Coordinator {
     }
 
     pub(super) fn end_viewers_of(&mut self, rendition: RenditionId) {
-        let viewers: Vec<_> =
-            self.viewers.values().filter(|viewer| viewer.uses(rendition)).map(|viewer| viewer.id).collect();
+        let viewers: Vec<_> = self
+            .viewers
+            .values()
+            .filter(|viewer| viewer.uses(rendition))
+            .map(|viewer| viewer.id)
+            .collect();
         for id in viewers {
             self.end_viewer(id, EndReason::Internal, None);
         }
@@ -511,13 +652,17 @@ impl Coordinator {
 
     /// Ends a session. `detail` goes to the log, beside the reason.
     pub(super) fn end_viewer(&mut self, id: u64, reason: EndReason, detail: Option<&str>) {
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         viewer.lifecycle.handle_end(reason);
         self.remove_viewer(id, reason, detail);
     }
 
     fn remove_viewer(&mut self, id: u64, reason: EndReason, detail: Option<&str>) {
-        let Some(viewer) = self.viewers.remove(&id) else { return };
+        let Some(viewer) = self.viewers.remove(&id) else {
+            return;
+        };
         let session_id = viewer.session_id().to_owned();
         self.sessions.remove(&session_id);
         self.snapshot.remove_session(&session_id);
@@ -526,7 +671,11 @@ impl Coordinator {
         }
         if let Some(element) = self.element.upgrade() {
             let detail = detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
-            gst::info!(crate::CAT, obj = element, "session {session_id} ended: {reason}{detail}");
+            gst::info!(
+                crate::CAT,
+                obj = element,
+                "session {session_id} ended: {reason}{detail}"
+            );
             messages::left(element.upcast_ref(), viewer.names(), &reason);
         }
         if reason != EndReason::ViewerLeft {
@@ -552,22 +701,32 @@ impl Coordinator {
 
     /// The pipeline plays anew: sessions follow its clock and base time.
     pub(super) fn follow_clock(&self) {
-        let Some(element) = self.element.upgrade() else { return };
+        let Some(element) = self.element.upgrade() else {
+            return;
+        };
         for viewer in self.viewers.values() {
-            viewer.pipeline.follow(element.clock().as_ref(), element.base_time());
+            viewer
+                .pipeline
+                .follow(element.clock().as_ref(), element.base_time());
         }
     }
 
     fn tell_peer(&self, session_id: &str, reason: EndReason) {
         if let Some(signalling) = &self.signalling {
-            signalling.signaller().end_session(session_id, Some(&format!("{}: {reason}", reason.code())));
+            signalling
+                .signaller()
+                .end_session(session_id, Some(&format!("{}: {reason}", reason.code())));
         }
     }
 }
 
 /// Input that is encoded already costs no encoder.
 fn encoders_left(stream: &Stream, settings: &Settings) -> usize {
-    if stream.is_encoded_here() { stream.encoders_left(settings) } else { usize::MAX }
+    if stream.is_encoded_here() {
+        stream.encoders_left(settings)
+    } else {
+        usize::MAX
+    }
 }
 
 fn connection_state(state: gst_webrtc::WebRTCPeerConnectionState) -> ConnectionState {

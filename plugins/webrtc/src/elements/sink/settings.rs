@@ -41,7 +41,10 @@ pub enum MitigationModes {
 pub enum JoinPolicy {
     /// The pictures since the last key frame, paced, so that it sees the newest at once.
     #[default]
-    #[enum_value(name = "Send the pictures since the last key frame, paced", nick = "cached-gop")]
+    #[enum_value(
+        name = "Send the pictures since the last key frame, paced",
+        nick = "cached-gop"
+    )]
     CachedGop,
     /// Nothing until the next key frame.
     #[enum_value(name = "Wait for the next key frame", nick = "next-key-frame")]

@@ -18,48 +18,74 @@ pub(super) struct Signalling {
 impl Signalling {
     /// Listens to `signaller`, and passes on what it says as facts. Its handlers only queue, so it may emit on
     /// any thread.
-    pub(super) fn listen(signaller: &Signallable, mailbox: &Mailbox, element: &super::BaseWebRTCSink) -> Self {
+    pub(super) fn listen(
+        signaller: &Signallable,
+        mailbox: &Mailbox,
+        element: &super::BaseWebRTCSink,
+    ) -> Self {
         let mut handlers = Vec::new();
         let element = element.downgrade();
         handlers.push(signaller.connect_request_meta(move |_| {
-            element.upgrade().and_then(|element| imp::settings_of(&element).meta)
+            element
+                .upgrade()
+                .and_then(|element| imp::settings_of(&element).meta)
         }));
         let to = mailbox.clone();
-        handlers.push(signaller.connect_session_requested(move |_, session, peer, offer| {
-            to.post_from_network(Fact::SessionRequested {
-                session_id: session.to_owned(),
-                peer_id: peer.to_owned(),
-                offer,
-            });
-        }));
+        handlers.push(
+            signaller.connect_session_requested(move |_, session, peer, offer| {
+                to.post_from_network(Fact::SessionRequested {
+                    session_id: session.to_owned(),
+                    peer_id: peer.to_owned(),
+                    offer,
+                });
+            }),
+        );
         let to = mailbox.clone();
-        handlers.push(signaller.connect_session_description(move |_, session, description| {
-            to.post_from_network(Fact::Description { session_id: session.to_owned(), description });
-        }));
+        handlers.push(
+            signaller.connect_session_description(move |_, session, description| {
+                to.post_from_network(Fact::Description {
+                    session_id: session.to_owned(),
+                    description,
+                });
+            }),
+        );
         let to = mailbox.clone();
-        handlers.push(signaller.connect_handle_ice(move |_, session, mline, _mid, candidate| {
-            to.post_from_network(Fact::Candidate {
-                session_id: session.to_owned(),
-                mline,
-                candidate: candidate.to_owned(),
-            });
-        }));
+        handlers.push(
+            signaller.connect_handle_ice(move |_, session, mline, _mid, candidate| {
+                to.post_from_network(Fact::Candidate {
+                    session_id: session.to_owned(),
+                    mline,
+                    candidate: candidate.to_owned(),
+                });
+            }),
+        );
         let to = mailbox.clone();
         handlers.extend(signaller.connect_session_ended(move |_, session, error| {
-            to.post(Fact::SessionEnded { session_id: session.to_owned(), error: error.map(str::to_owned) });
+            to.post(Fact::SessionEnded {
+                session_id: session.to_owned(),
+                error: error.map(str::to_owned),
+            });
             false
         }));
         let to = mailbox.clone();
         handlers.push(signaller.connect_shutdown(move |_| to.post(Fact::Shutdown)));
         let to = mailbox.clone();
-        handlers.push(signaller.connect_error(move |_, sentence| to.post(Fact::SignallingFailed(sentence.to_owned()))));
-        for connect in [SignallableExt::connect_connection_lost, SignallableExt::connect_warning] {
+        handlers.push(
+            signaller.connect_error(move |_, sentence| to.post(Fact::SignallingFailed(sentence.to_owned()))),
+        );
+        for connect in [
+            SignallableExt::connect_connection_lost,
+            SignallableExt::connect_warning,
+        ] {
             let to = mailbox.clone();
             handlers.push(connect(signaller, move |_: &Signallable, sentence: &str| {
                 to.post(Fact::SignallingWarning(sentence.to_owned()));
             }));
         }
-        Self { signaller: signaller.clone(), handlers }
+        Self {
+            signaller: signaller.clone(),
+            handlers,
+        }
     }
 
     /// The signaller.

@@ -58,7 +58,9 @@ impl Snapshot {
     }
 
     pub(super) fn add_session(&self, session_id: &str, viewer: u64) {
-        lock(&self.0).sessions.insert(session_id.to_owned(), Session { viewer, webrtc: None });
+        lock(&self.0)
+            .sessions
+            .insert(session_id.to_owned(), Session { viewer, webrtc: None });
     }
 
     pub(super) fn remove_session(&self, session_id: &str) {
@@ -88,9 +90,16 @@ impl Snapshot {
 
     /// The rendition that an element belongs to, if any.
     pub(super) fn rendition_of(&self, object: &gst::Object) -> Option<RenditionId> {
-        let bins: Vec<_> = lock(&self.0).renditions.iter().map(|(id, info)| (*id, info.bin.clone())).collect();
+        let bins: Vec<_> = lock(&self.0)
+            .renditions
+            .iter()
+            .map(|(id, info)| (*id, info.bin.clone()))
+            .collect();
         bins.into_iter()
-            .find(|(_, bin)| bin.upgrade().is_some_and(|bin| object == &bin || object.has_as_ancestor(&bin)))
+            .find(|(_, bin)| {
+                bin.upgrade()
+                    .is_some_and(|bin| object == &bin || object.has_as_ancestor(&bin))
+            })
             .map(|(id, _)| id)
     }
 
@@ -114,7 +123,9 @@ impl Snapshot {
     /// Whether it is time to fetch newer statistics, and a note that they are being fetched.
     pub(super) fn wants_refresh(&self) -> bool {
         let mut state = lock(&self.0);
-        let is_due = state.last_refresh.is_none_or(|at| at.elapsed() >= REFRESH_INTERVAL);
+        let is_due = state
+            .last_refresh
+            .is_none_or(|at| at.elapsed() >= REFRESH_INTERVAL);
         if is_due {
             state.last_refresh = Some(Instant::now());
         }
@@ -130,8 +141,10 @@ impl Snapshot {
         let state = lock(&self.0);
         let mut stats = gst::Structure::new_empty("application/x-webrtcsink-stats");
         for (session_id, session) in &state.sessions {
-            let mut one =
-                session.webrtc.clone().unwrap_or_else(|| gst::Structure::new_empty("application/x-webrtc-stats"));
+            let mut one = session
+                .webrtc
+                .clone()
+                .unwrap_or_else(|| gst::Structure::new_empty("application/x-webrtc-stats"));
             let mine = outputs.iter().filter(|output| output.id.viewer == session.viewer);
             let (mut encoders, mut streams) = (Vec::new(), Vec::new());
             for output in mine {

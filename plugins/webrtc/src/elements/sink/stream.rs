@@ -58,7 +58,11 @@ const IDLE_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Stream {
     pub(super) fn new(pad: WebRTCSinkPad, input: Input) -> Self {
-        let kind = if pad.name().starts_with("audio") { MediaKind::Audio } else { MediaKind::Video };
+        let kind = if pad.name().starts_with("audio") {
+            MediaKind::Audio
+        } else {
+            MediaKind::Video
+        };
         Self {
             pad,
             kind,
@@ -86,8 +90,12 @@ impl Stream {
     }
 
     pub(super) fn handle_caps(&mut self, caps: gst::Caps) -> CapsChange {
-        let Some(old) = self.caps.replace(caps) else { return CapsChange::FirstKnown };
-        let Some(new) = &self.caps else { return CapsChange::Compatible };
+        let Some(old) = self.caps.replace(caps) else {
+            return CapsChange::FirstKnown;
+        };
+        let Some(new) = &self.caps else {
+            return CapsChange::Compatible;
+        };
         let name = |caps: &gst::Caps| caps.structure(0).map(|s| s.name().to_owned());
         let features = |caps: &gst::Caps| caps.features(0).map(ToString::to_string);
         if name(&old) != name(new) {
@@ -112,12 +120,20 @@ impl Stream {
     /// What viewers can be offered, in the application's order.
     pub(super) fn codecs(&self, settings: &Settings) -> Vec<Codec> {
         if let Some(codec) = self.input_codec() {
-            return if encoder::can_pay(codec) { vec![codec] } else { Vec::new() };
+            return if encoder::can_pay(codec) {
+                vec![codec]
+            } else {
+                Vec::new()
+            };
         }
         if self.caps.is_none() {
             return Vec::new();
         }
-        let caps = if self.kind == MediaKind::Audio { &settings.audio_caps } else { &settings.video_caps };
+        let caps = if self.kind == MediaKind::Audio {
+            &settings.audio_caps
+        } else {
+            &settings.video_caps
+        };
         Settings::codecs(caps)
             .into_iter()
             .filter(|codec| codec.kind() == self.kind && encoder::can_encode(*codec))

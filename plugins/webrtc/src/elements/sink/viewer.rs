@@ -10,9 +10,9 @@ use weir_units::{SeqNo, Ssrc, Timestamp};
 use super::messages::ViewerNames;
 use super::negotiation;
 use super::settings::Settings;
+use crate::clock;
 use crate::fanout::{Hub, OutputId, OutputSpec, ViewerPad};
 use crate::session::{self, Connection, SessionPipeline};
-use crate::clock;
 
 /// One viewer's session.
 #[derive(Debug)]
@@ -111,7 +111,10 @@ impl Viewer {
     }
 
     pub(super) fn names(&self) -> ViewerNames<'_> {
-        ViewerNames { session_id: &self.session_id, peer_id: &self.peer_id }
+        ViewerNames {
+            session_id: &self.session_id,
+            peer_id: &self.peer_id,
+        }
     }
 
     /// Offers a stream in `formats`, best first, at the m-line `mline` or the next free one. Takes effect with the next description.
@@ -143,7 +146,10 @@ impl Viewer {
             }
         }
         let request_key_frame = hub.requester();
-        let output = OutputId { viewer: self.id, stream };
+        let output = OutputId {
+            viewer: self.id,
+            stream,
+        };
         let pad = ViewerPad::link_to(&sink_pad, move || request_key_frame(output))
             .map_err(|error| gst::glib::bool_error!("webrtcbin's pad does not link: {error:?}"))?;
         self.next_mline = self.next_mline.max(mline + 1);
@@ -166,20 +172,30 @@ impl Viewer {
 
     /// Takes a stream back; its m-line stays, inactive. Takes effect with the next offer.
     pub(super) fn remove_stream(&mut self, stream: u32, hub: Option<&Hub>) {
-        let Some(removed) = self.streams.remove(&stream) else { return };
+        let Some(removed) = self.streams.remove(&stream) else {
+            return;
+        };
         if let Some(hub) = hub {
-            hub.detach_output(OutputId { viewer: self.id, stream });
+            hub.detach_output(OutputId {
+                viewer: self.id,
+                stream,
+            });
         }
         removed.pad.flush();
         removed.pad.unlink();
-        removed.transceiver.set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Inactive);
+        removed
+            .transceiver
+            .set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Inactive);
         self.connection.webrtcbin().release_request_pad(&removed.sink_pad);
         self.wants_offer = true;
     }
 
     /// The stream that is offered at an m-line.
     pub(super) fn stream_at(&self, mline: usize) -> Option<u32> {
-        self.streams.iter().find(|(_, stream)| usize::try_from(stream.mline) == Ok(mline)).map(|(id, _)| *id)
+        self.streams
+            .iter()
+            .find(|(_, stream)| usize::try_from(stream.mline) == Ok(mline))
+            .map(|(id, _)| *id)
     }
 
     /// Notes what the viewer took of a stream; none if it wants nothing of it.
@@ -191,17 +207,26 @@ impl Viewer {
 
     /// What the viewer took of a stream.
     pub(super) fn chosen(&self, stream: u32) -> Option<&Chosen> {
-        self.streams.get(&stream).and_then(|stream| stream.chosen.as_ref())
+        self.streams
+            .get(&stream)
+            .and_then(|stream| stream.chosen.as_ref())
     }
 
     /// Whether the viewer gets, or will get, a rendition.
     pub(super) fn uses(&self, rendition: RenditionId) -> bool {
-        self.streams.values().filter_map(|stream| stream.chosen.as_ref()).any(|chosen| chosen.rendition == rendition)
+        self.streams
+            .values()
+            .filter_map(|stream| stream.chosen.as_ref())
+            .any(|chosen| chosen.rendition == rendition)
     }
 
     /// Follows a rendition that was restarted.
     pub(super) fn replace_rendition(&mut self, from: RenditionId, to: RenditionId) {
-        for chosen in self.streams.values_mut().filter_map(|stream| stream.chosen.as_mut()) {
+        for chosen in self
+            .streams
+            .values_mut()
+            .filter_map(|stream| stream.chosen.as_mut())
+        {
             if chosen.rendition == from {
                 chosen.rendition = to;
             }
@@ -216,7 +241,9 @@ impl Viewer {
                 continue;
             }
             let caps = negotiation::packet_caps(&chosen.format, stream.ssrc, &chosen.extensions);
-            stream.pad.announce(&format!("weir-{}-{id}", self.session_id), &caps);
+            stream
+                .pad
+                .announce(&format!("weir-{}-{id}", self.session_id), &caps);
             // FEC needs what is bypassed.
             if !settings.do_fec && !session::bypass_fec(self.connection.webrtcbin(), &stream.sink_pad) {
                 gst::debug!(crate::CAT, "{}: the FEC bin stays in the path", self.session_id);
@@ -232,7 +259,10 @@ impl Viewer {
                 continue;
             }
             hub.attach(OutputSpec {
-                id: OutputId { viewer: self.id, stream: *id },
+                id: OutputId {
+                    viewer: self.id,
+                    stream: *id,
+                },
                 pad: stream.pad.clone(),
                 outgoing: OutgoingStream {
                     ssrc: Ssrc(stream.ssrc),
@@ -251,7 +281,10 @@ impl Viewer {
     pub(super) fn detach_refused(&mut self, hub: &Hub) {
         for (id, stream) in &mut self.streams {
             if stream.chosen.is_none() && std::mem::take(&mut stream.is_attached) {
-                hub.detach_output(OutputId { viewer: self.id, stream: *id });
+                hub.detach_output(OutputId {
+                    viewer: self.id,
+                    stream: *id,
+                });
             }
         }
     }

@@ -42,12 +42,19 @@ impl ObjectImpl for WebRTCSink {
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         let mut settings = lock(&self.settings);
         let settings = &mut *settings;
-        let string = || value.get::<Option<String>>().ok().flatten().filter(|text| !text.is_empty());
+        let string = || {
+            value
+                .get::<Option<String>>()
+                .ok()
+                .flatten()
+                .filter(|text| !text.is_empty())
+        };
         let path = || string().map(PathBuf::from);
         match pspec.name() {
             "run-signalling-server" => settings.runs_signalling = value.get().unwrap_or_default(),
             "signalling-server-host" => {
-                settings.signalling.host = string().unwrap_or_else(|| embedded::SignallingServer::default().host);
+                settings.signalling.host =
+                    string().unwrap_or_else(|| embedded::SignallingServer::default().host);
             }
             "signalling-server-port" => {
                 let port = value.get::<u32>().ok().and_then(|port| port.try_into().ok());
@@ -92,12 +99,16 @@ impl ObjectImpl for WebRTCSink {
 impl GstObjectImpl for WebRTCSink {}
 
 impl ElementImpl for WebRTCSink {
-    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::NullToReady {
             self.start_servers()?;
         }
         let result = self.parent_change_state(transition);
-        if transition == gst::StateChange::ReadyToNull || (transition == gst::StateChange::NullToReady && result.is_err())
+        if transition == gst::StateChange::ReadyToNull
+            || (transition == gst::StateChange::NullToReady && result.is_err())
         {
             let servers = lock(&self.servers).take();
             if let Some(servers) = servers {
@@ -119,7 +130,9 @@ impl WebRTCSink {
         }
         let element = self.obj();
         let signaller = imp::signaller_of(element.upcast_ref());
-        let uri = signaller.find_property("uri").filter(|pspec| pspec.value_type() == String::static_type());
+        let uri = signaller
+            .find_property("uri")
+            .filter(|pspec| pspec.value_type() == String::static_type());
         let settings = embedded::Settings {
             signalling: settings.runs_signalling.then_some(settings.signalling),
             web: settings.runs_web.then_some(settings.web),
@@ -145,10 +158,19 @@ impl WebRTCSink {
 fn properties() -> Vec<glib::ParamSpec> {
     let d = Settings::default();
     let boolean = |name: &'static str, nick: &'static str, blurb: &'static str| {
-        glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb).mutable_ready().build()
+        glib::ParamSpecBoolean::builder(name)
+            .nick(nick)
+            .blurb(blurb)
+            .mutable_ready()
+            .build()
     };
     let string = |name: &'static str, nick: &'static str, blurb: &'static str, default: Option<&str>| {
-        glib::ParamSpecString::builder(name).nick(nick).blurb(blurb).default_value(default).mutable_ready().build()
+        glib::ParamSpecString::builder(name)
+            .nick(nick)
+            .blurb(blurb)
+            .default_value(default)
+            .mutable_ready()
+            .build()
     };
     vec![
         boolean(
@@ -170,14 +192,28 @@ fn properties() -> Vec<glib::ParamSpec> {
             .default_value(d.signalling.port.into())
             .mutable_ready()
             .build(),
-        string("signalling-server-cert", "Signalling server certificate", "PEM file, for TLS", None),
-        string("signalling-server-key", "Signalling server key", "PEM file, for TLS", None),
+        string(
+            "signalling-server-cert",
+            "Signalling server certificate",
+            "PEM file, for TLS",
+            None,
+        ),
+        string(
+            "signalling-server-key",
+            "Signalling server key",
+            "PEM file, for TLS",
+            None,
+        ),
         glib::ParamSpecBoxed::builder::<gst::Structure>("signalling-server-headers")
             .nick("Signalling server headers")
             .blurb("HTTP headers to answer WebSocket handshakes with")
             .mutable_ready()
             .build(),
-        boolean("run-web-server", "Run web server", "Whether to serve the page to watch with from this process"),
+        boolean(
+            "run-web-server",
+            "Run web server",
+            "Whether to serve the page to watch with from this process",
+        ),
         string(
             "web-server-host-addr",
             "Web server address",
@@ -190,8 +226,18 @@ fn properties() -> Vec<glib::ParamSpec> {
             "Directory to serve; NULL for the pages that come with the plugin",
             None,
         ),
-        string("web-server-path", "Web server path", "Path that the pages are served under", None),
-        string("web-server-cert", "Web server certificate", "PEM file, for HTTPS", None),
+        string(
+            "web-server-path",
+            "Web server path",
+            "Path that the pages are served under",
+            None,
+        ),
+        string(
+            "web-server-cert",
+            "Web server certificate",
+            "PEM file, for HTTPS",
+            None,
+        ),
         string("web-server-key", "Web server key", "PEM file, for HTTPS", None),
     ]
 }
