@@ -18,9 +18,15 @@ fn main() -> anyhow::Result<()> {
     gstweir::plugin_register_static()?;
 
     let (producer, consumer) = pair::pair();
-    let sink = gst::ElementFactory::make("webrtcsink").property("signaller", &producer).build()?;
-    let source = gst::ElementFactory::make("webrtcsrc").property("signaller", &consumer).build()?;
-    let display = gst::ElementFactory::make("fakesink").property("signal-handoffs", true).build()?;
+    let sink = gst::ElementFactory::make("webrtcsink")
+        .property("signaller", &producer)
+        .build()?;
+    let source = gst::ElementFactory::make("webrtcsrc")
+        .property("signaller", &consumer)
+        .build()?;
+    let display = gst::ElementFactory::make("fakesink")
+        .property("signal-handoffs", true)
+        .build()?;
 
     let sending = gst::parse::launch("videotestsrc is-live=true ! videoconvert name=last")?;
     let sending = sending.downcast::<gst::Pipeline>().ok().context("no pipeline")?;
@@ -31,7 +37,9 @@ fn main() -> anyhow::Result<()> {
     receiving.add_many([&source, &display])?;
     let to = display.downgrade();
     source.connect_pad_added(move |_, pad| {
-        let Some(sink) = to.upgrade().and_then(|display| display.static_pad("sink")) else { return };
+        let Some(sink) = to.upgrade().and_then(|display| display.static_pad("sink")) else {
+            return;
+        };
         if let Err(error) = pad.link(&sink) {
             eprintln!("A pad cannot be linked: {error}");
         }

@@ -18,7 +18,7 @@ glib::wrapper! {
 }
 
 /// A producer's end, for `webrtcsink`, and a consumer's, for `webrtcsrc`.
-pub fn pair() -> (End, End) {
+pub(crate) fn pair() -> (End, End) {
     let (producer, consumer): (End, End) = (glib::Object::new(), glib::Object::new());
     for (end, other) in [(&producer, &consumer), (&consumer, &producer)] {
         // Weak, or the two would keep each other alive.
@@ -48,7 +48,9 @@ mod imp {
         fn properties() -> &'static [glib::ParamSpec] {
             static PROPERTIES: OnceLock<Vec<glib::ParamSpec>> = OnceLock::new();
             PROPERTIES.get_or_init(|| {
-                vec![glib::ParamSpecOverride::for_interface::<Signallable>("manual-sdp-munging")]
+                vec![glib::ParamSpecOverride::for_interface::<Signallable>(
+                    "manual-sdp-munging",
+                )]
             })
         }
 
@@ -60,7 +62,9 @@ mod imp {
     impl SignallableImpl for End {
         fn start(&self) {
             self.started.store(true, Ordering::SeqCst);
-            let Some((other, is_producer)) = self.other() else { return };
+            let Some((other, is_producer)) = self.other() else {
+                return;
+            };
             if !other.imp().started.load(Ordering::SeqCst) {
                 return;
             }
@@ -129,6 +133,14 @@ mod tests {
         consumer.end_session(SESSION, Some("bored: nothing to see"));
         drop((producer, consumer));
         let events: Vec<_> = events.iter().collect();
-        assert_eq!(events, ["started the-session", "requested the-session", "candidate:1", "ended the-session"]);
+        assert_eq!(
+            events,
+            [
+                "started the-session",
+                "requested the-session",
+                "candidate:1",
+                "ended the-session"
+            ]
+        );
     }
 }

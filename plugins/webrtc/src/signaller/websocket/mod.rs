@@ -69,7 +69,7 @@ impl Default for Signaller {
 
 /// What a signaller registers as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[repr(u32)]
+#[repr(i32)]
 #[enum_type(name = "WeirSignallerRole")]
 pub enum SignallerRole {
     /// Receives media.
