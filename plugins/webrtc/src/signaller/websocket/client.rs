@@ -17,6 +17,7 @@
 //! element knows: it says so with `session-connected`.
 
 mod backoff;
+mod command;
 mod directory;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use weir_protocol::{
 };
 
 use backoff::Backoff;
+pub(super) use command::{Command, Config, Event, Part, Target};
 use directory::Directory;
 use watch::Watch;
 
@@ -56,96 +58,6 @@ const MAX_DESCRIPTION: usize = 200 * 1024;
 const WARNING_INTERVAL: Duration = Duration::from_secs(1);
 /// How much of a complaint is passed on, in characters.
 const MAX_COMPLAINT: usize = 300;
-
-/// What the client is there for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Serves whoever starts a session with it.
-    Producer,
-    /// Watches a producer.
-    Consumer(Target),
-    /// Wants to know which producers there are.
-    Listener,
-}
-
-/// Whom a consumer watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// Whichever producer starts a session with it (a passive consumer).
-    Caller,
-    /// The producer with this id.
-    Peer(String),
-    /// The first producer that there is.
-    First,
-}
-
-/// What does not change while the client runs.
-#[derive(Clone, Debug)]
-pub(super) struct Config {
-    pub part: Part,
-    /// Whether to dial again when the connection is lost; if not, losing it is an error.
-    pub reconnect: bool,
-    /// Whether a consumer whose session ended waits for the producer, or the next one, and watches again.
-    pub keep_watching: bool,
-}
-
-/// What the caller has to do, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Command {
-    /// Open a connection and report `handle_connected` or `handle_closed`. There is no other.
-    Dial,
-    /// Let go of the connection, or of the attempt to open one, at once. Nothing of it may be reported any more.
-    HangUp,
-    /// Send this message after those before it.
-    Send(ClientMessage),
-    /// Send a WebSocket ping.
-    Ping,
-    /// Tell the element. What it says to [`Event::RequestMeta`] comes back as `handle_meta`.
-    Emit(Event),
-    /// Send what is left, close the connection and forget this machine.
-    Finish,
-}
-
-/// What the element is told.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Event {
-    ClientId(String),
-    RequestMeta,
-    SessionRequested {
-        session: String,
-        peer: String,
-        offer: Option<String>,
-    },
-    SessionStarted {
-        session: String,
-        peer: String,
-    },
-    Description {
-        session: String,
-        sdp: Sdp,
-    },
-    Candidate {
-        session: String,
-        ice: Ice,
-    },
-    SessionEnded {
-        session: String,
-        error: Option<String>,
-    },
-    ConnectionLost(String),
-    ConnectionRestored,
-    Warning(String),
-    Error(String),
-    ProducerAdded {
-        peer: String,
-        meta: Option<Value>,
-        new: bool,
-    },
-    ProducerRemoved {
-        peer: String,
-        meta: Option<Value>,
-    },
-}
 
 /// What the next wake-up is for.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,7 +4,7 @@
 //!   properties ─► address ─┐
 //!   vfuncs ──► wishes ─► shell ◄─► client (pure)     one task: socket, timer, order of messages
 //!                          │  ▲
-//!                          │  └─ connector: TCP, TLS, HTTP
+//!                          │  └─ connector, tls: TCP, TLS, HTTP
 //!                          ▼
 //!                        events ─► delivery          one task: emits, one signal after the other
 //! ```
@@ -15,6 +15,7 @@ mod connector;
 mod delivery;
 mod imp;
 mod shell;
+mod tls;
 
 use gst::glib;
 use gst::subclass::prelude::ObjectSubclassIsExt;
