@@ -18,7 +18,7 @@ glib::wrapper! {
 }
 
 /// A producer's end, for `webrtcsink`, and a consumer's, for `webrtcsrc`.
-pub fn pair() -> (End, End) {
+pub(crate) fn pair() -> (End, End) {
     let (producer, consumer): (End, End) = (glib::Object::new(), glib::Object::new());
     for (end, other) in [(&producer, &consumer), (&consumer, &producer)] {
         // Weak, or the two would keep each other alive.

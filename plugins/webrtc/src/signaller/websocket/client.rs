@@ -17,11 +17,13 @@
 //! element knows: it says so with `session-connected`.
 
 mod backoff;
+mod command;
+mod directory;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -30,6 +32,8 @@ use weir_protocol::{
 };
 
 use backoff::Backoff;
+pub(super) use command::{Command, Config, Event, Part, Target};
+use directory::Directory;
 use watch::Watch;
 
 /// How long dialling may take: name, TCP, TLS and the HTTP upgrade.
@@ -44,8 +48,6 @@ const DEAD_AFTER: Duration = Duration::from_secs(40);
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// How many sessions may be open at once; what the server asks for beyond is refused.
 const MAX_SESSIONS: usize = 4096;
-/// How many producers a listener keeps track of.
-const MAX_PRODUCERS: usize = 4096;
 /// The longest id of a peer or a session, in bytes.
 const MAX_ID: usize = 256;
 /// The longest candidate or mid, in bytes.
@@ -56,96 +58,6 @@ const MAX_DESCRIPTION: usize = 200 * 1024;
 const WARNING_INTERVAL: Duration = Duration::from_secs(1);
 /// How much of a complaint is passed on, in characters.
 const MAX_COMPLAINT: usize = 300;
-
-/// What the client is there for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Serves whoever starts a session with it.
-    Producer,
-    /// Watches a producer.
-    Consumer(Target),
-    /// Wants to know which producers there are.
-    Listener,
-}
-
-/// Whom a consumer watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// Whichever producer starts a session with it (a passive consumer).
-    Caller,
-    /// The producer with this id.
-    Peer(String),
-    /// The first producer that there is.
-    First,
-}
-
-/// What does not change while the client runs.
-#[derive(Clone, Debug)]
-pub(super) struct Config {
-    pub part: Part,
-    /// Whether to dial again when the connection is lost; if not, losing it is an error.
-    pub reconnect: bool,
-    /// Whether a consumer whose session ended waits for the producer, or the next one, and watches again.
-    pub keep_watching: bool,
-}
-
-/// What the caller has to do, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Command {
-    /// Open a connection and report `handle_connected` or `handle_closed`. There is no other.
-    Dial,
-    /// Let go of the connection, or of the attempt to open one, at once. Nothing of it may be reported any more.
-    HangUp,
-    /// Send this message after those before it.
-    Send(ClientMessage),
-    /// Send a WebSocket ping.
-    Ping,
-    /// Tell the element. What it says to [`Event::RequestMeta`] comes back as `handle_meta`.
-    Emit(Event),
-    /// Send what is left, close the connection and forget this machine.
-    Finish,
-}
-
-/// What the element is told.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Event {
-    ClientId(String),
-    RequestMeta,
-    SessionRequested {
-        session: String,
-        peer: String,
-        offer: Option<String>,
-    },
-    SessionStarted {
-        session: String,
-        peer: String,
-    },
-    Description {
-        session: String,
-        sdp: Sdp,
-    },
-    Candidate {
-        session: String,
-        ice: Ice,
-    },
-    SessionEnded {
-        session: String,
-        error: Option<String>,
-    },
-    ConnectionLost(String),
-    ConnectionRestored,
-    Warning(String),
-    Error(String),
-    ProducerAdded {
-        peer: String,
-        meta: Option<Value>,
-        new: bool,
-    },
-    ProducerRemoved {
-        peer: String,
-        meta: Option<Value>,
-    },
-}
 
 /// What the next wake-up is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -187,8 +99,7 @@ pub(super) struct Client {
     /// The sessions that this connection knows.
     sessions: BTreeSet<String>,
     watch: Watch,
-    /// A listener's producers and their metadata.
-    producers: BTreeMap<String, Option<Value>>,
+    directory: Directory,
     commands: VecDeque<Command>,
 }
 
@@ -207,7 +118,7 @@ impl Client {
             quote_at: now,
             sessions: BTreeSet::new(),
             watch,
-            producers: BTreeMap::new(),
+            directory: Directory::default(),
             commands: VecDeque::new(),
         };
         client.dial(now);
@@ -416,7 +327,8 @@ impl Client {
         }
         let produces = roles.contains(&Role::Producer);
         if self.config.part == Part::Listener {
-            self.note_producer(peer, meta, produces, true);
+            let event = self.directory.handle_status(peer, meta, produces);
+            event.into_iter().for_each(|event| self.emit(event));
         } else if produces {
             self.watch.handle_producer(&peer, now);
             self.drain_watch();
@@ -429,48 +341,13 @@ impl Client {
             .into_iter()
             .filter(|one| is_id(&one.id) && own_id.as_ref() != Some(&one.id));
         if self.config.part == Part::Listener {
-            let listed: BTreeMap<_, _> = others.map(|one| (one.id, one.meta)).collect();
-            let gone: Vec<_> = self
-                .producers
-                .keys()
-                .filter(|id| !listed.contains_key(*id))
-                .cloned()
-                .collect();
-            for peer in gone {
-                self.note_producer(peer, None, false, false);
-            }
-            for (peer, meta) in listed {
-                self.note_producer(peer, meta, true, false);
-            }
+            let events = self.directory.handle_list(others);
+            events.into_iter().for_each(|event| self.emit(event));
         } else {
             let ids: Vec<_> = others.map(|one| one.id).collect();
             self.watch.handle_list(&ids, now);
             self.drain_watch();
         }
-    }
-
-    /// Keeps a listener's list of producers and tells of changes only.
-    fn note_producer(&mut self, peer: String, meta: Option<Value>, produces: bool, announced: bool) {
-        if !produces {
-            if let Some(known) = self.producers.remove(&peer) {
-                self.emit(Event::ProducerRemoved {
-                    peer,
-                    meta: meta.or(known),
-                });
-            }
-            return;
-        }
-        let known = self.producers.get(&peer);
-        if known == Some(&meta) {
-            return;
-        }
-        let new = announced && known.is_none();
-        if known.is_none() && self.producers.len() >= MAX_PRODUCERS {
-            tracing::debug!("too many producers: one more is not shown");
-            return;
-        }
-        self.producers.insert(peer.clone(), meta.clone());
-        self.emit(Event::ProducerAdded { peer, meta, new });
     }
 
     fn handle_start_session(&mut self, peer: String, session: String, offer: Option<String>) {

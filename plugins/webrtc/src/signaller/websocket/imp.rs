@@ -11,8 +11,9 @@ use weir_protocol::{Ice, Sdp, SdpType};
 
 use super::address;
 use super::client::{Config, Part, Target};
-use super::connector::{Connector, Trust};
+use super::connector::Connector;
 use super::shell::{Run, Wish};
+use super::tls::Trust;
 use super::{CAT, SignallerRole, delivery};
 use crate::runtime;
 use crate::signaller::{Signallable, SignallableExt, SignallableImpl};

@@ -4,7 +4,7 @@
 //!   properties ─► address ─┐
 //!   vfuncs ──► wishes ─► shell ◄─► client (pure)     one task: socket, timer, order of messages
 //!                          │  ▲
-//!                          │  └─ connector: TCP, TLS, HTTP
+//!                          │  └─ connector, tls: TCP, TLS, HTTP
 //!                          ▼
 //!                        events ─► delivery          one task: emits, one signal after the other
 //! ```
@@ -15,6 +15,7 @@ mod connector;
 mod delivery;
 mod imp;
 mod shell;
+mod tls;
 
 use gst::glib;
 use gst::subclass::prelude::ObjectSubclassIsExt;
@@ -69,7 +70,7 @@ impl Default for Signaller {
 
 /// What a signaller registers as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[repr(u32)]
+#[repr(i32)]
 #[enum_type(name = "WeirSignallerRole")]
 pub enum SignallerRole {
     /// Receives media.
