@@ -170,15 +170,14 @@ fn frames_closer_than_the_spacing_keep_their_own_dates() {
 
 #[test]
 fn dates_increase_also_when_live_frames_come_closer_than_the_spacing() {
-    let cache = cache(1);
+    let cache = cache(10);
     let mut joiner = cache.catch_up(CatchUpConfig::default(), ms(0)).unwrap();
-    let first = joiner.poll_frame(ms(0)).unwrap().timestamp;
-    assert_eq!(first, RtpTimestamp(FRAME_TICKS - 90));
-    for number in 2..102_u64 {
-        let timestamp = FRAME_TICKS + number as u32;
-        joiner.handle_live_frame(&Arc::new(frame(number, false, timestamp, 10)));
+    let newest = 10 * FRAME_TICKS;
+    let mut last = joiner.poll_frame(ms(0)).unwrap().timestamp;
+    assert_eq!(last, RtpTimestamp(newest - 10 * 90));
+    for number in 11..111_u64 {
+        joiner.handle_live_frame(&Arc::new(frame(number, false, newest + number as u32, 10)));
     }
-    let mut last = first;
     while let Some(sent) = joiner.poll_timeout().and_then(|due| joiner.poll_frame(due)) {
         assert!(
             sent.timestamp.is_newer_than(last),
@@ -187,11 +186,7 @@ fn dates_increase_also_when_live_frames_come_closer_than_the_spacing() {
         );
         last = sent.timestamp;
     }
-    assert_eq!(
-        last,
-        RtpTimestamp(FRAME_TICKS + 101),
-        "the newest keeps its own date"
-    );
+    assert_eq!(last, RtpTimestamp(newest + 110), "the newest keeps its own date");
 }
 
 #[test]

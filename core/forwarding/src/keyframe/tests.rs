@@ -439,6 +439,23 @@ fn joiners_do_not_wait_for_a_key_frame_that_is_overdue() {
 }
 
 #[test]
+fn joiners_do_not_wait_while_an_encoder_that_fell_silent_is_tried_again() {
+    let mut rendition = Rendition::new(Some(50));
+    rendition.request(1, UNCACHED);
+    rendition.run_for(5_000);
+    rendition.latency = None;
+    rendition.request(2, UNCACHED);
+    rendition.run_for(20_000);
+    assert_eq!(rendition.warnings, 1);
+    assert_eq!(rendition.request(3, CACHED), Answer::FromCache);
+    assert_eq!(
+        rendition.requests.last(),
+        Some(&rendition.now),
+        "it is being tried"
+    );
+}
+
+#[test]
 fn the_wish_of_a_viewer_that_left_is_void() {
     let mut rendition = Rendition::new(Some(50));
     rendition.request(1, RequestKind::Loss);
