@@ -15,7 +15,8 @@ pub type ViewerId = u64;
 pub enum RequestKind {
     /// It has just come, or has been moved to this rendition.
     Join {
-        /// The rendition's [`GopCache`](crate::GopCache) can serve it.
+        /// The rendition's [`GopCache`](crate::GopCache) can serve it. Say no for a viewer that has a picture: it
+        /// keeps that one until a key frame comes.
         cached: bool,
     },
     /// It lost packets: PLI or FIR.
@@ -25,7 +26,7 @@ pub enum RequestKind {
 /// What a viewer that wants a key frame gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Serve it from the GOP cache: the last key frame is recent enough, or the next one too far off.
+    /// Serve it from the GOP cache: the last key frame is recent enough, or the next one too far off or uncertain.
     FromCache,
     /// A key frame is requested for it, or was for others: it waits.
     Coming,
@@ -62,7 +63,8 @@ pub struct KeyFrameConfig {
     pub per_viewer: Duration,
     /// A key frame serves joiners from the cache, and settles losses, for this long after it.
     pub share: Duration,
-    /// A joiner whose key frame cannot be requested within this time is served from the cache, however old.
+    /// A joiner whose key frame cannot be requested within this time, or is overdue by it, is served from the cache,
+    /// however old.
     pub max_join_wait: Duration,
     /// The time the encoder is given before it is asked again: this, or twice what it took for its last key frame, up
     /// to four times this.
@@ -104,6 +106,8 @@ pub struct KeyFrameBudget {
     pending: Option<Pending>,
     /// How long the encoder took for the last key frame.
     delivery: Duration,
+    /// The last request was answered at once: those who wait will not wait in vain.
+    is_proven: bool,
     /// Since when it has been known to ignore requests.
     unresponsive: Option<Timestamp>,
     viewers: BTreeMap<ViewerId, Viewer>,
@@ -145,6 +149,7 @@ impl KeyFrameBudget {
             last_key_frame: None,
             pending: None,
             delivery: Duration::ZERO,
+            is_proven: false,
             unresponsive: None,
             viewers: BTreeMap::new(),
             commands: VecDeque::new(),
@@ -163,8 +168,13 @@ impl KeyFrameBudget {
         if just_sent && kind == RequestKind::Loss {
             return Answer::JustSent;
         }
-        if self.pending.is_some() {
-            return Answer::Coming;
+        if let Some(pending) = self.pending {
+            let is_late = now - pending.requested_at > self.config.max_join_wait;
+            return if cached && (is_late || !self.is_proven) {
+                Answer::FromCache
+            } else {
+                Answer::Coming
+            };
         }
         if let Some(since) = self.unresponsive
             && now < since + self.config.unresponsive_retry
@@ -175,30 +185,27 @@ impl KeyFrameBudget {
                 Answer::WaitForNatural
             };
         }
-        let until = self
-            .viewers
-            .entry(viewer)
-            .or_default()
-            .may_cause_at(kind, self.config.per_viewer);
-        if cached && self.earliest().max(until) > now + self.config.max_join_wait {
+        let earliest = self.earliest();
+        let viewer = self.viewers.entry(viewer).or_default();
+        let until = viewer.may_cause_at(kind, self.config.per_viewer);
+        if cached && earliest.max(until) > now + self.config.max_join_wait {
             return Answer::FromCache;
         }
-        let entry = self.viewers.entry(viewer).or_default();
         let wish = Wish {
             kind,
             from: until.max(now),
         };
-        entry.wish = Some(
-            entry
+        viewer.wish = Some(
+            viewer
                 .wish
                 .filter(|earlier| earlier.from <= wish.from)
                 .unwrap_or(wish),
         );
         self.request_if_allowed(now);
-        if until > now && self.pending.is_none() {
-            Answer::Deferred { until }
-        } else {
-            Answer::Coming
+        match self.pending {
+            _ if cached && !self.is_proven => Answer::FromCache,
+            None if until > now => Answer::Deferred { until },
+            Some(_) | None => Answer::Coming,
         }
     }
 
@@ -206,6 +213,7 @@ impl KeyFrameBudget {
     pub fn handle_key_frame(&mut self, now: Timestamp) {
         if let Some(pending) = self.pending.take() {
             self.delivery = now - pending.requested_at;
+            self.is_proven = self.delivery <= self.config.retry;
             self.unresponsive = None;
         }
         self.last_key_frame = Some(now);
@@ -228,6 +236,7 @@ impl KeyFrameBudget {
             Some(pending) if pending.retry_at > now => {}
             Some(pending) if pending.retries_left > 0 => {
                 pending.retries_left -= 1;
+                self.is_proven = false;
                 pending.retry_at = now + patience;
                 self.commands.push_back(KeyFrameCommand::Request);
             }

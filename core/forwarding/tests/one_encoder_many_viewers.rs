@@ -1,5 +1,6 @@
 //! A stream with two renditions and viewers that come and go, told with the public parts as a shell would put them
 //! together, in simulated time.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

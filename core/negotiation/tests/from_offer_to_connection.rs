@@ -1,4 +1,5 @@
 //! One viewer's session, told with the public parts as a shell would put them together.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
 
 use std::time::Duration;
 

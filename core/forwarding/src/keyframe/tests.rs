@@ -394,6 +394,68 @@ fn input_that_makes_no_key_frames_is_tried_again_now_and_then_without_a_second_w
 }
 
 #[test]
+fn as_long_as_nobody_knows_whether_the_input_can_make_key_frames_joiners_do_not_wait_for_one() {
+    let mut rendition = Rendition::new(None);
+    rendition.budget.handle_key_frame(ms(5_000));
+    assert_eq!(rendition.request(1, CACHED), Answer::FromCache);
+    assert_eq!(rendition.requests, [ms(10_000)], "but it is tried");
+    assert_eq!(rendition.request(2, CACHED), Answer::FromCache);
+    assert_eq!(
+        rendition.request(3, UNCACHED),
+        Answer::Coming,
+        "who has no choice waits"
+    );
+    rendition.run_for(10_000);
+    assert_eq!(rendition.warnings, 1);
+
+    let mut rendition = Rendition::new(Some(50));
+    rendition.request(1, CACHED);
+    rendition.run_for(1_000);
+    assert_eq!(
+        rendition.request(2, CACHED),
+        Answer::Coming,
+        "it can, and a new picture is better than an old one"
+    );
+}
+
+#[test]
+fn joiners_do_not_wait_for_a_key_frame_that_is_overdue() {
+    let mut rendition = Rendition::new(Some(50));
+    rendition.request(1, UNCACHED);
+    rendition.run_for(5_000);
+    rendition.latency = None;
+    assert_eq!(rendition.request(2, CACHED), Answer::Coming);
+    rendition.run_for(300);
+    assert_eq!(rendition.request(3, CACHED), Answer::Coming);
+    rendition.run_for(1);
+    assert_eq!(rendition.request(4, CACHED), Answer::FromCache);
+    rendition.latency = Some(Duration::from_millis(10));
+    rendition.run_for(5_000);
+    assert_eq!(
+        rendition.request(5, CACHED),
+        Answer::FromCache,
+        "the last one came only when asked for twice"
+    );
+}
+
+#[test]
+fn joiners_do_not_wait_while_an_encoder_that_fell_silent_is_tried_again() {
+    let mut rendition = Rendition::new(Some(50));
+    rendition.request(1, UNCACHED);
+    rendition.run_for(5_000);
+    rendition.latency = None;
+    rendition.request(2, UNCACHED);
+    rendition.run_for(20_000);
+    assert_eq!(rendition.warnings, 1);
+    assert_eq!(rendition.request(3, CACHED), Answer::FromCache);
+    assert_eq!(
+        rendition.requests.last(),
+        Some(&rendition.now),
+        "it is being tried"
+    );
+}
+
+#[test]
 fn the_wish_of_a_viewer_that_left_is_void() {
     let mut rendition = Rendition::new(Some(50));
     rendition.request(1, RequestKind::Loss);

@@ -166,6 +166,15 @@ fn the_same_number_is_meant_before_a_better_match() {
 }
 
 #[test]
+fn of_formats_that_match_alike_the_first_one_offered_is_meant() {
+    let media = read(
+        "m=video 9 X 96 98\na=rtpmap:96 VP8/90000\na=rtpmap:98 VP8/90000",
+        "m=video 9 X 120\na=rtpmap:120 VP8/90000",
+    );
+    assert_eq!(media[0].formats[0].offered.number(), 96);
+}
+
+#[test]
 fn a_format_whose_parameters_do_not_match_is_not_accepted() {
     let media = read(
         "m=video 9 X 96\na=rtpmap:96 H264/90000\na=fmtp:96 packetization-mode=1;profile-level-id=42e01f",
