@@ -45,7 +45,8 @@ def on_stop(_signaller):
 
 def on_send_session_description(signaller, session, offer):
     def answered(promise):
-        answer = promise.get_reply().get_value("answer")
+        reply = promise.get_reply()  # kept: it owns the answer
+        answer = reply.get_value("answer")
         webrtc.emit("set-local-description", answer, None)
         signaller.emit("session-description", session, answer)
 
@@ -80,30 +81,34 @@ def on_ice_candidate(_webrtc, m_line, candidate):
 
 def on_pad_added(_webrtc, pad):
     counter = Gst.parse_bin_from_description(
-        f"rtpvp8depay ! vp8dec ! identity eos-after={FRAMES} ! fakesink", True
+        "rtpvp8depay ! vp8dec ! fakesink name=frames signal-handoffs=true", True
     )
+    counter.get_by_name("frames").connect("handoff", on_frame, iter(range(FRAMES)))
     receiving.add(counter)
     counter.sync_state_with_parent()
     pad.link(counter.get_static_pad("sink"))
 
 
-def on_message(_bus, message):
+def on_frame(_sink, _buffer, _pad, frames):
+    if next(frames, None) is None:
+        loop.quit()
+
+
+def on_error(_bus, message):
     global failure
-    if message.type == Gst.MessageType.EOS:
-        print(f"{FRAMES} frames came through")
-        loop.quit()
-    elif message.type == Gst.MessageType.ERROR:
-        failure = message.parse_error().gerror.message
-        loop.quit()
+    failure = message.parse_error().gerror.message
+    loop.quit()
 
 
 webrtc.connect("on-ice-candidate", on_ice_candidate)
 webrtc.connect("pad-added", on_pad_added)
 for pipeline in (receiving, sending):
     pipeline.get_bus().add_signal_watch()
-    pipeline.get_bus().connect("message", on_message)
+    pipeline.get_bus().connect("message::error", on_error)
     pipeline.set_state(Gst.State.PLAYING)
 loop.run()
 sending.set_state(Gst.State.NULL)
 receiving.set_state(Gst.State.NULL)
-sys.exit(failure)
+if failure:
+    sys.exit(failure)
+print(f"{FRAMES} frames came through")
