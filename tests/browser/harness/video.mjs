@@ -26,7 +26,8 @@ export async function awaitFrames(page, count, target = "video", timeoutMs = TIM
           );
         }, timeoutMs);
         const next = (now, { mediaTime, presentedFrames, width, height }) => {
-          frames.push({ now, mediaTime, presented: presentedFrames, width, height });
+          // Before anything is decoded, Chromium presents a black picture of two by two pixels.
+          if (width > 2) frames.push({ now, mediaTime, presented: presentedFrames, width, height });
           if (frames.length < count) video.requestVideoFrameCallback(next);
           else {
             clearTimeout(late);

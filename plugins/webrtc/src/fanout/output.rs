@@ -129,7 +129,7 @@ impl Output {
             }
             return Delivery::Nothing;
         }
-        let missed = state.missed_a_frame(rendition, frame);
+        let missed = state.missed_a_frame(rendition, frame) || !frame.intact;
         if missed {
             state.switch.handle_loss();
         }

@@ -100,6 +100,7 @@ impl Connection {
             }
         }
         configure_ice(&webrtcbin, config.port_range);
+        configure_rtp(&webrtcbin);
 
         let connection = Self {
             rtcp: RtcpWatch::new(&webrtcbin),
@@ -214,6 +215,18 @@ fn configure_ice(webrtcbin: &gst::Element, port_range: Option<(u16, u16)>) {
     if ice.find_property("agent").is_some() {
         // Asking the router for a port mapping delays the end of gathering by seconds where there is none to ask.
         ice.property::<glib::Object>("agent").set_property("upnp", false);
+    }
+}
+
+/// Has sender reports tell when media was captured, not when it was sent: our pacing would make lip-sync wobble.
+fn configure_rtp(webrtcbin: &gst::Element) {
+    let rtpbin = webrtcbin
+        .downcast_ref::<gst::Bin>()
+        .and_then(|bin| bin.by_name("rtpbin"));
+    if let Some(rtpbin) = rtpbin
+        && rtpbin.find_property("rtcp-sync-send-time").is_some()
+    {
+        rtpbin.set_property("rtcp-sync-send-time", false);
     }
 }
 

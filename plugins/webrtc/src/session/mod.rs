@@ -15,8 +15,10 @@ mod connection;
 mod list_path;
 mod pipeline;
 mod rtcp_watch;
+mod warm_up;
 
 pub(crate) use candidates::PublicAddress;
 pub(crate) use connection::{Connection, ConnectionConfig, ConnectionEvent};
 pub(crate) use list_path::bypass_fec;
 pub(crate) use pipeline::{PipelineEvent, SessionPipeline};
+pub(crate) use warm_up::warm_up;

@@ -37,7 +37,12 @@ export function onFirstFrame(
       if (frames > 0) report();
     });
   }, POLL_MS);
-  if (hasFrameCallback) video.requestVideoFrameCallback(report);
+  // Before anything is decoded, Chromium presents a black picture of two by two pixels.
+  const presented = (_now: number, { width }: VideoFrameCallbackMetadata): void => {
+    if (width > 2) report();
+    else if (!stopped) video.requestVideoFrameCallback(presented);
+  };
+  if (hasFrameCallback) video.requestVideoFrameCallback(presented);
   video.play().catch(() => undefined);
   return stop;
 }

@@ -19,6 +19,7 @@ use super::properties;
 use super::settings::{MitigationModes, Settings};
 use super::stats::Snapshot;
 use crate::lock;
+use crate::session;
 use crate::signaller::{Signallable, Signaller, SignallerRole};
 
 /// The element's own state; everything about streams and viewers is the coordinator's.
@@ -175,6 +176,7 @@ impl ElementImpl for BaseWebRTCSink {
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
+            gst::StateChange::NullToReady => session::warm_up(),
             gst::StateChange::ReadyToPaused => {
                 self.ensure_coordinator()?;
                 self.mailbox.post(Fact::Start);
