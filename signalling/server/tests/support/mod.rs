@@ -49,11 +49,9 @@ pub enum Ended {
 impl Client {
     /// Connects and takes the welcome.
     pub async fn connect(address: SocketAddr) -> Self {
-        Self::over(
-            Box::new(TcpStream::connect(address).await.unwrap()),
-            "ws://localhost/",
-        )
-        .await
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self::over(Box::new(stream), "ws://localhost/").await
     }
 
     pub async fn connect_as(address: SocketAddr, roles: &[&str]) -> Self {
