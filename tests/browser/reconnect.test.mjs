@@ -110,7 +110,10 @@ test("an address that is none is said to be none, at once and for good", async (
   try {
     const page = await openPage(browser, pageAddress(server.pageUrl, { signalling: "http//nonsense" }));
     await element(page, "connection", { phase: "closed" }).waitFor();
-    assert.match(await element(page, "connection-error").innerText(), /is not the address of a signalling server/);
+    assert.match(
+      await element(page, "connection-error").innerText(),
+      /is not the address of a signalling server/,
+    );
     await page.close();
   } finally {
     await server.stop();
