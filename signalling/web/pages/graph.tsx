@@ -75,7 +75,7 @@ function options(width: number): uPlot.Options {
     height: HEIGHT,
     cursor: { show: false },
     legend: { show: false },
-    padding: [6, 0, 0, 0],
+    padding: [6, 0, 8, 0],
     scales: {
       x: { time: false, range: (_plot, _min, max) => [max - WINDOW_S, max] },
       kbps: { range: (_plot, _min, max) => [0, Math.max(100, max * 1.15)] },

@@ -382,6 +382,19 @@ describe("when the session ends while the server is there", () => {
     expect(simulation.sentOf("startSession")).toEqual([{ type: "startSession", peerId: "back" }]);
   });
 
+  test("a producer that says goodbye by closing its connection is waited for just so", () => {
+    const { simulation, watch, peer } = playing();
+    simulation.connectionState(peer, "closed");
+    expect(simulation.engine.watchState(watch)).toMatchObject({ error: { reason: "session-ended" } });
+    simulation.say({ type: "endSession", sessionId: "s1" });
+    simulation.say({ type: "peerStatusChanged", peerId: "camera", roles: [], meta: camera.meta });
+    expect(simulation.engine.watchState(watch)).toMatchObject({
+      phase: "waiting",
+      error: { reason: "producer-gone" },
+    });
+    expect(simulation.engine.pollTimeout()).toBeGreaterThan(simulation.now + 1000);
+  });
+
   test("a twin that was there all along is not taken for the producer that left", () => {
     const twin = { id: "twin", meta: camera.meta };
     const { simulation } = playing([camera, twin]);

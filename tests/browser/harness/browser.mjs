@@ -24,10 +24,10 @@ export async function launchBrowser({ args = [] } = {}) {
 }
 
 /**
- * Opens a page in a tab. What it logs and what fails in it is kept in `page.log`, so that a test can show it, and a
- * page error fails whatever waits with `expectNoErrors(page)`.
+ * Opens one of our pages in a tab and waits until it runs; `{ours: false}` for any other page.
+ * What it logs is kept in `page.log`; `expectNoErrors(page)` fails if it threw something.
  */
-export async function openPage(browser, url) {
+export async function openPage(browser, url, { ours = true } = {}) {
   // A context of its own is a window of its own: a tab behind another one shows no frames.
   const context = await browser.newContext({ viewport: { width: 1100, height: 900 } });
   const page = await context.newPage();
@@ -35,6 +35,7 @@ export async function openPage(browser, url) {
   page.on("console", (message) => page.log.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => page.log.push(`uncaught: ${error.stack ?? error.message}`));
   await page.goto(String(url));
+  if (ours) await page.waitForFunction(() => window.weir !== undefined);
   return page;
 }
 

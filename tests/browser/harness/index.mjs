@@ -1,5 +1,6 @@
 /** Everything that a browser test needs. */
 export * from "./browser.mjs";
+export * from "./firefox.mjs";
 export * from "./paths.mjs";
 export * from "./pipeline.mjs";
 export * from "./process.mjs";

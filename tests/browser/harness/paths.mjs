@@ -24,6 +24,9 @@ export function serverPath() {
 /** The browser's executable. `WEIR_CHROMIUM` */
 export const CHROMIUM = process.env.WEIR_CHROMIUM ?? "/usr/bin/chromium";
 
+/** Firefox, where it is installed. `WEIR_FIREFOX` */
+export const FIREFOX = process.env.WEIR_FIREFOX ?? "/usr/bin/firefox-esr";
+
 function directoryWith(file) {
   const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
   const directories = ["release", "debug"].map((profile) => join(target, profile));

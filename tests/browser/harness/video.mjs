@@ -14,7 +14,10 @@ const TIMEOUT_MS = 30_000;
  * @returns of each frame `now` (ms), `mediaTime` (s), `presented` (the count since the element began), `width`, `height`.
  */
 export async function awaitFrames(page, count, target = "video", timeoutMs = TIMEOUT_MS) {
-  return locate(page, target).evaluate(
+  return evaluateOn(
+    page,
+    target,
+
     (video, { count, timeoutMs }) =>
       new Promise((resolve, reject) => {
         const frames = [];
@@ -55,14 +58,17 @@ export async function frameRate(page, frames = 60, target = "video", timeoutMs =
 
 /** The size of the picture, in pixels. */
 export async function videoSize(page, target = "video") {
-  return locate(page, target).evaluate((video) => ({ width: video.videoWidth, height: video.videoHeight }));
+  return evaluateOn(page, target, (video) => ({ width: video.videoWidth, height: video.videoHeight }));
 }
 
 /**
  * The pixels of the present frame, scaled down to `width`×`height`, as an array of [r, g, b].
  */
 export async function readPixels(page, { width = 16, height = 9, target = "video" } = {}) {
-  return locate(page, target).evaluate(
+  return evaluateOn(
+    page,
+    target,
+
     (video, { width, height }) => {
       const canvas = new OffscreenCanvas(width, height);
       const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -80,21 +86,26 @@ export async function readPixels(page, { width = 16, height = 9, target = "video
 
 /** The mean colour of a region of the present frame. @param region fractions of the picture, 0 to 1. */
 export async function averageColour(page, region = { x: 0, y: 0, width: 1, height: 1 }, target = "video") {
-  return locate(page, target).evaluate((video, { x, y, width, height }) => {
-    const { videoWidth, videoHeight } = video;
-    const [w, h] = [
-      Math.max(1, Math.round(width * videoWidth)),
-      Math.max(1, Math.round(height * videoHeight)),
-    ];
-    const canvas = new OffscreenCanvas(w, h);
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(video, x * videoWidth, y * videoHeight, w, h, 0, 0, w, h);
-    const { data } = context.getImageData(0, 0, w, h);
-    const sum = [0, 0, 0];
-    for (let i = 0; i < data.length; i += 4) for (let c = 0; c < 3; c += 1) sum[c] += data[i + c];
-    const [r, g, b] = sum.map((value) => value / (w * h));
-    return { r, g, b };
-  }, region);
+  return evaluateOn(
+    page,
+    target,
+    (video, { x, y, width, height }) => {
+      const { videoWidth, videoHeight } = video;
+      const [w, h] = [
+        Math.max(1, Math.round(width * videoWidth)),
+        Math.max(1, Math.round(height * videoHeight)),
+      ];
+      const canvas = new OffscreenCanvas(w, h);
+      const context = canvas.getContext("2d", { willReadFrequently: true });
+      context.drawImage(video, x * videoWidth, y * videoHeight, w, h, 0, 0, w, h);
+      const { data } = context.getImageData(0, 0, w, h);
+      const sum = [0, 0, 0];
+      for (let i = 0; i < data.length; i += 4) for (let c = 0; c < 3; c += 1) sum[c] += data[i + c];
+      const [r, g, b] = sum.map((value) => value / (w * h));
+      return { r, g, b };
+    },
+    region,
+  );
 }
 
 /** The mean absolute difference of two results of {@link readPixels}, from 0 to 255. */
@@ -117,7 +128,7 @@ export async function awaitChange(page, before, { threshold = 1, target = "video
  * Records when frames are presented until {@link gaps} is asked. The element may be given other streams meanwhile.
  */
 export async function watchGaps(page, target = "video") {
-  await locate(page, target).evaluate((video) => {
+  await evaluateOn(page, target, (video) => {
     const record = { times: [performance.now()] };
     video.weirGaps = record;
     const next = (now) => {
@@ -130,7 +141,7 @@ export async function watchGaps(page, target = "video") {
 
 /** Ends what {@link watchGaps} began. @returns `{frames, longestMs}`: the longest time without a new frame. */
 export async function gaps(page, target = "video") {
-  return locate(page, target).evaluate((video) => {
+  return evaluateOn(page, target, (video) => {
     const { times } = video.weirGaps;
     delete video.weirGaps;
     times.push(performance.now());
@@ -146,7 +157,10 @@ export async function gaps(page, target = "video") {
  * @returns `rms`, and `frequency`: the loudest one, in Hz.
  */
 export async function audioLevel(page, { target = "video", above = 0.01, timeoutMs = TIMEOUT_MS } = {}) {
-  return locate(page, target).evaluate(
+  return evaluateOn(
+    page,
+    target,
+
     async (video, { above, timeoutMs }) => {
       const context = new AudioContext();
       const stream = new MediaStream(video.srcObject.getAudioTracks());
@@ -157,7 +171,8 @@ export async function audioLevel(page, { target = "video", above = 0.01, timeout
       const deadline = performance.now() + timeoutMs;
       let rms = 0;
       try {
-        await context.resume();
+        // Where it needs a gesture it stays silent, which the deadline finds out.
+        void context.resume();
         for (;;) {
           await new Promise((resolve) => setTimeout(resolve, 100));
           analyser.getFloatTimeDomainData(samples);
@@ -184,8 +199,10 @@ export async function getStats(page, index = 0) {
   }, index);
 }
 
-function locate(page, target) {
-  if (typeof target !== "string") return target;
+/** Calls a function with the element, in the page. Works with the pages of Playwright and of Puppeteer. */
+async function evaluateOn(page, target, callback, argument) {
+  if (typeof target !== "string") return target.evaluate(callback, argument);
   const selector = /^[\w-]+$/.test(target) ? `[data-testid="${target}"]` : target;
-  return page.locator(selector).first();
+  await page.waitForSelector(selector, { state: "attached", timeout: TIMEOUT_MS });
+  return page.$eval(selector, callback, argument);
 }

@@ -188,8 +188,10 @@ export class Session {
         this.#deadline = now + DISCONNECTED_TIMEOUT_MS;
         break;
       case "failed":
-      case "closed":
         this.#fail(WeirError.networkPath());
+        break;
+      case "closed":
+        this.#fail(WeirError.sessionEnded());
         break;
       case "new":
       case "connecting":

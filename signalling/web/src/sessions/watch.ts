@@ -121,7 +121,7 @@ export class Watch {
   pollTimeout(): number | undefined {
     return earliest(
       this.#asking && this.#asking.at + START_TIMEOUT_MS,
-      this.#wanting && this.#ready ? this.#retryAt : undefined,
+      this.#wanting && this.#ready && this.#listed ? this.#retryAt : undefined,
       this.#coming?.frameDeadline,
       this.#coming?.session.pollTimeout(),
       this.#shown?.session.pollTimeout(),
@@ -277,6 +277,11 @@ export class Watch {
     return this.#asking || this.#coming ? "starting" : "waiting";
   }
 
+  /** Whether the server knows the producer. */
+  get #listed(): boolean {
+    return this.#options.directory.get(this.#producer.id) !== undefined;
+  }
+
   /** Whether a session should be asked for. */
   get #wanting(): boolean {
     return !this.#closed && !this.#asking && !this.#coming && !this.#shown?.session.signalled;
@@ -284,19 +289,18 @@ export class Watch {
 
   #tryStart(now: number): void {
     if (!this.#wanting || !this.#ready) return;
-    if (this.#retryAt !== undefined && now < this.#retryAt) return;
-    this.#retryAt = undefined;
-    const { id } = this.#producer;
-    if (!this.#options.directory.get(id)) {
+    if (!this.#listed) {
       if (this.#error?.reason !== Reason.ProducerGone) {
         this.#error = WeirError.producerGone();
         this.#changed();
       }
       return;
     }
+    if (this.#retryAt !== undefined && now < this.#retryAt) return;
+    this.#retryAt = undefined;
     this.#tokens += 1;
     this.#asking = { token: this.#tokens, at: now };
-    this.#commands.push({ kind: "startSession", producerId: id, token: this.#tokens });
+    this.#commands.push({ kind: "startSession", producerId: this.#producer.id, token: this.#tokens });
     this.#changed();
   }
 
