@@ -170,12 +170,16 @@ fn signallers_come_back_to_a_server_that_was_stopped_and_started() {
             let _ = to.send(());
         });
     });
+    let ended = told(|to| {
+        producer.connect_session_ended(move |_, _, _| to.send(()).is_ok());
+    });
     let (_consumer, session) = meet(&producer, &first, &uri);
 
     servers.stop();
     lost.recv_timeout(PATIENCE).unwrap();
     let _servers = serve(port_of(&uri));
     let second = ids.recv_timeout(PATIENCE).unwrap();
+    assert!(ended.try_recv().is_err(), "a server that stops ends nobody's session");
     assert_ne!(first, second);
     let (_consumer, another) = meet(&producer, &second, &uri);
     assert_ne!(session, another);

@@ -18,8 +18,10 @@ use crate::{CloseReason, Command, ConnectionId, Counters, Limits, PeerId, Sessio
 /// How a connection ended, as far as the sessions of its peer are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
-    /// The peer closed it, or the server did because it stops.
+    /// The peer closed it.
     InOrder,
+    /// The server closed it because it stops. Nobody is told: media flows between the peers, and goes on without us.
+    ServerStops,
     /// It broke, fell silent, or was closed because of what the peer did. Peers that speak version 1.1 are told.
     Lost,
 }
@@ -122,6 +124,12 @@ impl<R: RngCore> Rooms<R> {
         let error = match departure {
             Departure::InOrder => None,
             Departure::Lost => lost(),
+            Departure::ServerStops => {
+                for session in self.sessions.of(connection) {
+                    self.sessions.end(session);
+                }
+                return;
+            }
         };
         for session in self.sessions.of(connection) {
             self.end_session(connection, session, error.clone());

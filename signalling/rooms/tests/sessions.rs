@@ -344,3 +344,18 @@ fn session_in(heard: &[Heard]) -> String {
         other => panic!("no session in {other:?}"),
     }
 }
+
+#[test]
+fn a_server_that_stops_ends_nobodys_session() {
+    let mut server = Server::new();
+    let producer = server.connect_as(&["producer"]);
+    let consumer = server.connect_as(&["listener"]);
+    server.start_session(&consumer, &producer);
+    assert_eq!(
+        server.disconnect(&producer, Departure::ServerStops),
+        [],
+        "media flows between the two, and goes on"
+    );
+    server.disconnect(&consumer, Departure::ServerStops);
+    assert_eq!(server.rooms.session_count(), 0);
+}

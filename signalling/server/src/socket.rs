@@ -102,7 +102,8 @@ impl std::fmt::Display for End {
 impl End {
     fn departure(&self) -> Departure {
         match self {
-            Self::ClosedByPeer | Self::Stopping => Departure::InOrder,
+            Self::ClosedByPeer => Departure::InOrder,
+            Self::Stopping => Departure::ServerStops,
             Self::Lost(_) | Self::Silent | Self::Slow | Self::Invalid { .. } | Self::Refused(_) => {
                 Departure::Lost
             }
