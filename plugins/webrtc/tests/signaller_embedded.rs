@@ -179,7 +179,10 @@ fn signallers_come_back_to_a_server_that_was_stopped_and_started() {
     lost.recv_timeout(PATIENCE).unwrap();
     let _servers = serve(port_of(&uri));
     let second = ids.recv_timeout(PATIENCE).unwrap();
-    assert!(ended.try_recv().is_err(), "a server that stops ends nobody's session");
+    assert!(
+        ended.try_recv().is_err(),
+        "a server that stops ends nobody's session"
+    );
     assert_ne!(first, second);
     let (_consumer, another) = meet(&producer, &second, &uri);
     assert_ne!(session, another);

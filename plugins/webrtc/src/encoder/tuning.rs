@@ -52,9 +52,15 @@ enum Unit {
     Kilobits,
 }
 
-/// Enough threads for 1080p, and never all of a large machine's for one rendition.
+/// Few threads: those of an encoder wait for each other at every frame, so one that is not scheduled holds up all.
+/// A machine of two cores is better off without; libwebrtc counts alike.
 fn thread_count() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+    match std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+        0..=2 => 1,
+        3..=5 => 2,
+        6..=8 => 3,
+        _ => 4,
+    }
 }
 
 fn tuning_of(encoder: &gst::Element) -> Option<&'static Tuning> {

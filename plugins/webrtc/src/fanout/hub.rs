@@ -141,6 +141,25 @@ impl Hub {
         watchdog::wake();
     }
 
+    /// A viewer is about to connect: has a key frame made by the time that it does.
+    pub(crate) fn expect(&self, viewer: u64, rendition: RenditionId) {
+        {
+            let mut state = self.shared.lock();
+            let Some(expected) = state.renditions.get_mut(&rendition) else {
+                return;
+            };
+            if expected.joining != Joining::OnRequest {
+                return;
+            }
+            let kind = RequestKind::Join {
+                cached: expected.gop.is_usable(),
+            };
+            expected.budget.handle_request(viewer, kind, clock::now());
+            state.collect_commands(rendition);
+        }
+        self.shared.wake.notify_all();
+    }
+
     /// Moves everybody who is on one rendition, or waits for it, to another.
     pub(crate) fn replace_rendition(&self, from: RenditionId, to: RenditionId) {
         {

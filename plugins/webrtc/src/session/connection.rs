@@ -212,11 +212,17 @@ fn configure_ice(webrtcbin: &gst::Element, port_range: Option<(u16, u16)>) {
         ice.set_property("min-rtp-port", u32::from(min));
         ice.set_property("max-rtp-port", u32::from(max));
     }
-    if ice.find_property("agent").is_some() {
-        // Asking the router for a port mapping delays the end of gathering by seconds where there is none to ask.
-        ice.property::<glib::Object>("agent").set_property("upnp", false);
+    if ice.find_property("agent").is_none() {
+        return;
     }
+    let agent = ice.property::<glib::Object>("agent");
+    // Asking the router for a port mapping delays the end of gathering by seconds where there is none to ask.
+    agent.set_property("upnp", false);
+    agent.set_property("stun-pacing-timer", CHECK_INTERVAL_MS);
 }
+
+/// Between two connectivity checks: the shortest that RFC 8445 (section 14.2) allows, for a viewer waits for them.
+const CHECK_INTERVAL_MS: u32 = 5;
 
 /// Has sender reports tell when media was captured, not when it was sent: our pacing would make lip-sync wobble.
 fn configure_rtp(webrtcbin: &gst::Element) {

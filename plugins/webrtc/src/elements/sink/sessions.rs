@@ -345,6 +345,9 @@ impl Coordinator {
         }
         self.mark_idle_renditions(clock::now());
         if let Some(viewer) = self.viewers.get_mut(&id) {
+            if let Some(hub) = &self.hub {
+                viewer.expect(hub, clock::now());
+            }
             viewer.exchange = Exchange::ApplyingAnswer { is_sending };
             viewer.connection.set_remote_description(description);
         }
@@ -509,6 +512,7 @@ impl Coordinator {
         if let Some(viewer) = self.viewers.get_mut(&id) {
             if is_offer {
                 viewer.exchange = Exchange::AwaitingAnswer { offer: text };
+                viewer.offered_at = viewer.offered_at.or(Some(clock::now()));
                 viewer.lifecycle.handle_offer_sent(clock::now());
             } else {
                 viewer.exchange = Exchange::Idle;

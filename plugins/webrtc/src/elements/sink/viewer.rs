@@ -29,6 +29,8 @@ pub(super) struct Viewer {
     pub(super) wants_offer: bool,
     pub(super) streams: BTreeMap<u32, ViewerStream>,
     next_mline: u32,
+    /// When the first offer went out.
+    pub(super) offered_at: Option<Timestamp>,
     /// Statistics were asked for to learn the candidate pair.
     pub(super) awaits_pair: bool,
 }
@@ -78,6 +80,10 @@ pub(super) struct Chosen {
     pub(super) extensions: Extensions,
 }
 
+/// A viewer that answers within this time is expected to connect (which takes some three round trips more) while a
+/// key frame made now is recent: 200 ms, by the key-frame budget.
+const NEAR: std::time::Duration = std::time::Duration::from_millis(60);
+
 impl Viewer {
     pub(super) fn new(
         id: u64,
@@ -98,6 +104,7 @@ impl Viewer {
             wants_offer: false,
             streams: BTreeMap::new(),
             next_mline: 0,
+            offered_at: None,
             awaits_pair: false,
         }
     }
@@ -274,6 +281,19 @@ impl Viewer {
                 },
                 rendition: chosen.rendition,
             });
+        }
+    }
+
+    /// Has key frames made for a viewer that is about to connect, if it is near enough to do so at once: one that
+    /// connects later would not profit, and everybody else would pay for a key frame more.
+    pub(super) fn expect(&self, hub: &Hub, now: Timestamp) {
+        let is_near = self.offered_at.is_some_and(|at| now.saturating_since(at) <= NEAR);
+        if is_near && !self.lifecycle.is_connected() {
+            for chosen in self.streams.values().filter_map(|stream| stream.chosen.as_ref()) {
+                if chosen.format.codec.kind() == MediaKind::Video {
+                    hub.expect(self.id, chosen.rendition);
+                }
+            }
         }
     }
 
