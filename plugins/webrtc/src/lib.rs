@@ -6,7 +6,9 @@
 //! - `fanout/`: from renditions to viewers
 //! - `signaller/`: the signaller interface and the default signaller
 
+pub mod runtime;
 mod session;
+pub mod signaller;
 
 use std::sync::LazyLock;
 
