@@ -1,0 +1,117 @@
+//! Which rendition of a stream a viewer is on.
+
+use weir_units::RtpTimestamp;
+
+/// A rendition of a stream. The shell gives the numbers and never gives one twice within a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RenditionId(pub u32);
+
+/// What to do with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Send it to the viewer.
+    Forward {
+        /// It is the first one of another rendition than the last frame's (or the first of all).
+        switched: bool,
+    },
+    /// Not for this viewer.
+    Drop,
+}
+
+/// The rendition a viewer gets of one stream, and the one it should get.
+///
+/// It starts and switches at key frames of the target that are newer than what was sent; until then the viewer
+/// keeps what it has.
+#[derive(Clone, Debug, Default)]
+pub struct RenditionSwitch {
+    target: Option<RenditionId>,
+    current: Option<RenditionId>,
+    /// Timestamp of the last frame forwarded.
+    last: Option<RtpTimestamp>,
+    /// A frame of the current rendition was lost to this viewer: only a key frame helps.
+    broken: bool,
+    /// A key frame of the target came too late to be newer than what was sent.
+    missed: bool,
+}
+
+impl RenditionSwitch {
+    /// A viewer that gets nothing and wants nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The rendition the viewer should be on from its next key frame; `None` stops the stream at once.
+    pub fn set_target(&mut self, target: Option<RenditionId>) {
+        if self.target != target {
+            self.missed = false;
+        }
+        self.target = target;
+        if target.is_none() {
+            self.current = None;
+            self.broken = false;
+        }
+    }
+
+    /// Judges a frame, by the rendition it is of and the timestamp it would be sent with.
+    ///
+    /// Feed frames of the target and of the current rendition; those of others are dropped.
+    pub fn handle_frame(&mut self, rendition: RenditionId, key: bool, timestamp: RtpTimestamp) -> Verdict {
+        let is_current = self.current == Some(rendition);
+        if self.target.is_none() {
+            return Verdict::Drop;
+        }
+        if is_current && !self.broken {
+            self.last = Some(timestamp);
+            return Verdict::Forward { switched: false };
+        }
+        let is_wanted = is_current || self.target == Some(rendition);
+        if !key || !is_wanted {
+            return Verdict::Drop;
+        }
+        let is_newer = self.last.is_none_or(|last| timestamp.is_newer_than(last));
+        if !is_newer && !self.missed {
+            // The target's encoder may always be behind the current one's: the second key frame is taken as it is.
+            self.missed = true;
+            return Verdict::Drop;
+        }
+        self.missed = false;
+        self.broken = false;
+        self.current = Some(rendition);
+        self.last = Some(timestamp);
+        Verdict::Forward {
+            switched: !is_current,
+        }
+    }
+
+    /// A frame of the current rendition did not reach the viewer (the shell dropped it, or it never was complete):
+    /// nothing more is forwarded until a key frame.
+    pub fn handle_loss(&mut self) {
+        self.broken = self.current.is_some();
+    }
+
+    /// A rendition has ended: the viewer is no longer on it, nor wants it.
+    pub fn handle_rendition_gone(&mut self, rendition: RenditionId) {
+        if self.current == Some(rendition) {
+            self.current = None;
+        }
+        if self.target == Some(rendition) {
+            self.target = None;
+        }
+    }
+
+    /// The rendition whose key frame the viewer waits for.
+    pub fn wants_key_frame(&self) -> Option<RenditionId> {
+        self.target
+            .filter(|target| self.broken || self.current != Some(*target))
+    }
+
+    /// The rendition whose frames the viewer gets.
+    pub fn current(&self) -> Option<RenditionId> {
+        self.current
+    }
+
+    /// The rendition the viewer should be on.
+    pub fn target(&self) -> Option<RenditionId> {
+        self.target
+    }
+}
