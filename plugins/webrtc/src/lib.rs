@@ -6,6 +6,7 @@
 //! - `fanout/`: from renditions to viewers
 //! - `signaller/`: the signaller interface and the default signaller
 
+mod elements;
 pub mod runtime;
 mod session;
 pub mod signaller;
@@ -16,3 +17,19 @@ use std::sync::LazyLock;
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("weir", gst::DebugColorFlags::empty(), Some("Weir: WebRTC, encoded once for all"))
 });
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    elements::source::register(plugin)
+}
+
+gst::plugin_define!(
+    weir,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MPL-2.0",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_REPOSITORY"),
+    env!("BUILD_REL_DATE")
+);

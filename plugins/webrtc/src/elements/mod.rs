@@ -1,0 +1,3 @@
+//! The GObject shells: each element's properties, signals, pads and states, and the coordinator behind them.
+
+pub(crate) mod source;
