@@ -168,3 +168,188 @@ fn post_increment(number: &mut u64) -> u64 {
     *number += 1;
     current
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::RtpPacket;
+
+    const DELTA: &[u8] = &[0x41, 0];
+    const IDR: &[u8] = &[0x65, 0];
+
+    fn feed(assembler: &mut FrameAssembler<u16>, seq: u16, timestamp: u32, marker: bool, payload: &[u8]) {
+        let packet = RtpPacket {
+            seq,
+            timestamp,
+            marker,
+            payload: payload.to_vec(),
+            ..RtpPacket::default()
+        };
+        let pts = Duration::from_millis(u64::from(timestamp) / 90);
+        assembler.handle_packet(packet.parse(assembler.format), seq, Some(pts));
+    }
+
+    fn frames(assembler: &mut FrameAssembler<u16>) -> Vec<(u64, Vec<u16>, bool)> {
+        std::iter::from_fn(|| assembler.poll_frame())
+            .map(|frame| {
+                let handles = frame.packets.iter().map(|(_, handle)| *handle).collect();
+                (frame.number, handles, frame.intact)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_frame_is_complete_with_its_marker() {
+        let mut assembler = FrameAssembler::new(PayloadFormat::H264);
+        feed(&mut assembler, 1, 9_000, false, IDR);
+        assert_eq!(assembler.poll_frame(), None);
+        feed(&mut assembler, 2, 9_000, true, DELTA);
+        let frame = assembler.poll_frame().unwrap();
+        assert_eq!(frame.timestamp, RtpTimestamp(9_000));
+        assert_eq!(frame.pts, Some(Duration::from_millis(100)));
+        assert_eq!(frame.size, DataSize::from_bytes(2 * 14));
+        assert!(frame.key && frame.intact);
+        assert_eq!(frame.packets.len(), 2);
+    }
+
+    #[test]
+    fn without_markers_a_new_timestamp_ends_a_frame_which_then_has_one() {
+        let mut assembler = FrameAssembler::new(PayloadFormat::H264);
+        feed(&mut assembler, 1, 0, false, IDR);
+        feed(&mut assembler, 2, 0, false, DELTA);
+        feed(&mut assembler, 3, 3_000, false, DELTA);
+        let frame = assembler.poll_frame().unwrap();
+        assert!(frame.intact, "what followed, followed without a gap");
+        assert_eq!(
+            frame
+                .packets
+                .iter()
+                .map(|(packet, _)| packet.marker())
+                .collect::<Vec<_>>(),
+            [false, true]
+        );
+        assert_eq!(assembler.poll_frame(), None);
+    }
+
+    #[test]
+    fn each_packet_of_audio_is_a_frame_and_keeps_its_marker() {
+        let mut assembler = FrameAssembler::new(PayloadFormat::Opus);
+        feed(&mut assembler, 1, 0, true, &[1]);
+        feed(&mut assembler, 2, 960, false, &[1]);
+        let markers: Vec<_> = std::iter::from_fn(|| assembler.poll_frame())
+            .inspect(|frame| assert!(frame.key && frame.intact))
+            .map(|frame| frame.packets[0].0.marker())
+            .collect();
+        assert_eq!(markers, [true, false], "in audio the marker means a talk spurt");
+    }
+
+    #[test]
+    fn a_packet_missing_within_a_frame_breaks_that_frame_only() {
+        let mut assembler = FrameAssembler::new(PayloadFormat::H264);
+        feed(&mut assembler, 1, 0, false, IDR);
+        feed(&mut assembler, 3, 0, true, DELTA);
+        feed(&mut assembler, 4, 3_000, true, DELTA);
+        assert_eq!(
+            frames(&mut assembler),
+            [(0, vec![1, 3], false), (1, vec![4], true)]
+        );
+    }
+
+    #[test]
+    fn a_missing_end_and_a_missing_start_break_both_frames() {
+        let mut assembler = FrameAssembler::new(PayloadFormat::H264);
+        feed(&mut assembler, 1, 0, false, IDR);
+        feed(&mut assembler, 3, 3_000, true, DELTA);
+        assert_eq!(frames(&mut assembler), [(0, vec![1], false), (1, vec![3], false)]);
+    }
+
+    #[test]
+    fn a_key_frame_after_a_gap_is_intact() {
+        let mut assembler = FrameAssembler::new(PayloadFormat::H264);
+        feed(&mut assembler, 1, 0, true, DELTA);
+        feed(&mut assembler, 40_000, 3_000, true, IDR);
+        assert_eq!(
+            frames(&mut assembler),
+            [(0, vec![1], true), (1, vec![40_000], true)]
+        );
+    }
+
+    #[test]
+    fn padding_fills_a_sequence_number_and_is_no_frame() {
+        let mut assembler = FrameAssembler::new(PayloadFormat::H264);
+        feed(&mut assembler, 65_535, 0, false, IDR);
+        feed(&mut assembler, 0, 0, false, &[]);
+        feed(&mut assembler, 1, 0, true, DELTA);
+        assert_eq!(frames(&mut assembler), [(0, vec![65_535, 1], true)]);
+    }
+
+    #[test]
+    fn the_end_of_the_source_ends_the_frame_and_another_source_may_follow() {
+        let mut assembler = FrameAssembler::new(PayloadFormat::H264);
+        feed(&mut assembler, 1, 0, false, IDR);
+        assembler.handle_end();
+        feed(&mut assembler, 700, 3_000, true, DELTA);
+        assembler.handle_end();
+        assert_eq!(frames(&mut assembler), [(0, vec![1], true), (1, vec![700], true)]);
+    }
+
+    #[test]
+    fn a_frame_that_outgrows_the_limits_is_given_up_as_a_whole() {
+        let limits = FrameLimits {
+            packets: 2,
+            size: DataSize::from_bytes(1_000),
+        };
+        let mut assembler = FrameAssembler::with_limits(PayloadFormat::H264, limits);
+        for seq in 0..5 {
+            feed(&mut assembler, seq, 0, seq == 4, IDR);
+        }
+        feed(&mut assembler, 5, 3_000, true, DELTA);
+        assert_eq!(
+            frames(&mut assembler),
+            [(1, vec![5], true)],
+            "its number is skipped, so the gap is seen"
+        );
+        assert_eq!(assembler.dropped(), 1);
+    }
+
+    #[test]
+    fn a_single_packet_may_be_too_much() {
+        let limits = FrameLimits {
+            packets: 10,
+            size: DataSize::from_bytes(100),
+        };
+        let mut assembler = FrameAssembler::with_limits(PayloadFormat::H264, limits);
+        feed(&mut assembler, 0, 0, true, &[0x65; 200]);
+        feed(&mut assembler, 1, 3_000, true, IDR);
+        assert_eq!(frames(&mut assembler), [(1, vec![1], true)]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_packet_with_a_payload_ends_up_in_exactly_one_frame(
+            lens in prop::collection::vec((1_usize..6, any::<bool>()), 1..40),
+            first_seq: u16,
+        ) {
+            let mut assembler = FrameAssembler::new(PayloadFormat::H264);
+            let mut seq = first_seq;
+            let mut fed = Vec::new();
+            let mut seen = Vec::new();
+            for (frame, (len, marker)) in lens.iter().enumerate() {
+                for number in 1..=*len {
+                    feed(&mut assembler, seq, frame as u32 * 3_000, *marker && number == *len, DELTA);
+                    fed.push(seq);
+                    seq = seq.wrapping_add(1);
+                }
+                seen.extend(frames(&mut assembler));
+            }
+            assembler.handle_end();
+            seen.extend(frames(&mut assembler));
+            prop_assert_eq!(seen.iter().map(|(_, packets, _)| packets.len()).collect::<Vec<_>>(),
+                lens.iter().map(|(len, _)| *len).collect::<Vec<_>>());
+            prop_assert!(seen.iter().enumerate().all(|(index, (number, _, intact))| *number == index as u64 && *intact));
+            prop_assert_eq!(seen.into_iter().flat_map(|(_, packets, _)| packets).collect::<Vec<_>>(), fed);
+        }
+    }
+}

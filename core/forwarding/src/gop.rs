@@ -100,7 +100,7 @@ impl<P> GopCache<P> {
 pub struct CatchUpConfig {
     /// How many times faster than the stream.
     pub pace: u32,
-    /// But not slower than this.
+    /// But not slower than this. Zero, with a single cached frame of which no rate is known, is no pacing at all.
     pub min_rate: Bitrate,
     /// Distance of the timestamps of cached frames.
     pub spacing: Duration,
@@ -196,7 +196,11 @@ impl<P> CatchUp<P> {
         let frame = self.waiting.pop_front()?;
         self.waiting_size -= frame.size;
         // From now on, not from when it was due: a late poll must not be made up for by a burst.
-        self.next_at = now + frame.size / self.rate;
+        self.next_at = if self.rate == Bitrate::ZERO {
+            now
+        } else {
+            now + frame.size / self.rate
+        };
         let shift = self.shift(&frame);
         let timestamp = frame.timestamp.wrapping_add(shift);
         self.last_timestamp = Some(timestamp);
@@ -256,3 +260,6 @@ fn ticks_to_duration(ticks: u32, clock_rate: u32) -> Duration {
 fn duration_to_ticks(span: Duration, clock_rate: u32) -> u64 {
     u64::try_from(span.as_nanos() * u128::from(clock_rate) / 1_000_000_000).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

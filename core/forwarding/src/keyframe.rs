@@ -64,7 +64,8 @@ pub struct KeyFrameConfig {
     pub share: Duration,
     /// A joiner whose key frame cannot be requested within this time is served from the cache, however old.
     pub max_join_wait: Duration,
-    /// The shortest time the encoder is given before it is asked again.
+    /// The time the encoder is given before it is asked again: this, or twice what it took for its last key frame, up
+    /// to four times this.
     pub retry: Duration,
     /// How often it is asked again before it is held to be unresponsive.
     pub max_retries: u32,
@@ -222,11 +223,12 @@ impl KeyFrameBudget {
 
     /// The time of [`KeyFrameBudget::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Timestamp) {
+        let patience = self.patience();
         match &mut self.pending {
             Some(pending) if pending.retry_at > now => {}
             Some(pending) if pending.retries_left > 0 => {
                 pending.retries_left -= 1;
-                pending.retry_at = now + self.config.retry.max(2 * self.delivery);
+                pending.retry_at = now + patience;
                 self.commands.push_back(KeyFrameCommand::Request);
             }
             Some(_) => {
@@ -263,6 +265,10 @@ impl KeyFrameBudget {
         self.next_at.max(self.full_at - saved)
     }
 
+    fn patience(&self) -> Duration {
+        (2 * self.delivery).clamp(self.config.retry, 4 * self.config.retry)
+    }
+
     fn wishes(&self) -> impl Iterator<Item = Wish> {
         self.viewers.values().filter_map(|viewer| viewer.wish)
     }
@@ -279,7 +285,7 @@ impl KeyFrameBudget {
         }
         self.pending = Some(Pending {
             requested_at: now,
-            retry_at: now + self.config.retry.max(2 * self.delivery),
+            retry_at: now + self.patience(),
             // One that is known to ignore requests gets a single chance.
             retries_left: if self.unresponsive.is_some() {
                 0
@@ -321,3 +327,6 @@ impl Viewer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ mod keyframe;
 mod packet;
 mod rewrite;
 mod switch;
+#[cfg(test)]
+mod testing;
 
 pub use frame::{Frame, FrameAssembler, FrameLimits};
 pub use gop::{CatchUp, CatchUpConfig, CatchUpFrame, CatchUpState, GopCache};

@@ -421,3 +421,6 @@ fn aggregated(mut units: &[u8]) -> impl Iterator<Item = &[u8]> {
         Some(unit)
     })
 }
+
+#[cfg(test)]
+mod tests;

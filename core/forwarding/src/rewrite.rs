@@ -340,3 +340,6 @@ impl Extensions {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests;

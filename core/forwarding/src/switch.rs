@@ -115,3 +115,156 @@ impl RenditionSwitch {
         self.target
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOW: RenditionId = RenditionId(1);
+    const HIGH: RenditionId = RenditionId(2);
+    const SENT: Verdict = Verdict::Forward { switched: false };
+    const SWITCHED: Verdict = Verdict::Forward { switched: true };
+
+    /// A viewer on LOW that was sent timestamp 3000.
+    fn on_low() -> RenditionSwitch {
+        let mut switch = RenditionSwitch::new();
+        switch.set_target(Some(LOW));
+        assert_eq!(switch.handle_frame(LOW, true, RtpTimestamp(3_000)), SWITCHED);
+        switch
+    }
+
+    #[test]
+    fn a_viewer_without_a_target_gets_and_wants_nothing() {
+        let mut switch = RenditionSwitch::new();
+        assert_eq!(switch.handle_frame(LOW, true, RtpTimestamp(0)), Verdict::Drop);
+        assert_eq!(switch.wants_key_frame(), None);
+    }
+
+    #[test]
+    fn a_viewer_starts_at_a_key_frame() {
+        let mut switch = RenditionSwitch::new();
+        switch.set_target(Some(LOW));
+        assert_eq!(switch.wants_key_frame(), Some(LOW));
+        assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(0)), Verdict::Drop);
+        assert_eq!(switch.handle_frame(LOW, true, RtpTimestamp(3_000)), SWITCHED);
+        assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(6_000)), SENT);
+        assert_eq!(switch.wants_key_frame(), None);
+        assert_eq!((switch.current(), switch.target()), (Some(LOW), Some(LOW)));
+    }
+
+    #[test]
+    fn a_viewer_keeps_what_it_has_until_the_target_has_a_key_frame() {
+        let mut switch = on_low();
+        switch.set_target(Some(HIGH));
+        assert_eq!(switch.wants_key_frame(), Some(HIGH));
+        assert_eq!(
+            switch.handle_frame(HIGH, false, RtpTimestamp(6_000)),
+            Verdict::Drop
+        );
+        assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(6_000)), SENT);
+        assert_eq!(switch.handle_frame(HIGH, true, RtpTimestamp(9_000)), SWITCHED);
+        assert_eq!(
+            switch.handle_frame(LOW, false, RtpTimestamp(9_000)),
+            Verdict::Drop
+        );
+        assert_eq!(switch.handle_frame(HIGH, false, RtpTimestamp(12_000)), SENT);
+        assert_eq!(switch.wants_key_frame(), None);
+    }
+
+    #[test]
+    fn a_key_frame_of_an_instant_that_was_sent_already_is_not_switched_to() {
+        let mut switch = on_low();
+        switch.set_target(Some(HIGH));
+        assert_eq!(
+            switch.handle_frame(HIGH, true, RtpTimestamp(3_000)),
+            Verdict::Drop
+        );
+        assert_eq!(switch.wants_key_frame(), Some(HIGH), "another one is needed");
+        assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(6_000)), SENT);
+        assert_eq!(switch.handle_frame(HIGH, true, RtpTimestamp(9_000)), SWITCHED);
+    }
+
+    #[test]
+    fn a_target_that_is_always_late_is_taken_at_its_second_key_frame() {
+        let mut switch = on_low();
+        switch.set_target(Some(HIGH));
+        for (late, expected) in [(0, Verdict::Drop), (3_000, SWITCHED)] {
+            assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(late + 6_000)), SENT);
+            assert_eq!(switch.handle_frame(HIGH, true, RtpTimestamp(late)), expected);
+        }
+        assert_eq!(switch.current(), Some(HIGH));
+    }
+
+    #[test]
+    fn newer_is_meant_across_the_wrap() {
+        let mut switch = RenditionSwitch::new();
+        switch.set_target(Some(LOW));
+        switch.handle_frame(LOW, true, RtpTimestamp(u32::MAX - 10));
+        switch.set_target(Some(HIGH));
+        assert_eq!(switch.handle_frame(HIGH, true, RtpTimestamp(2_989)), SWITCHED);
+    }
+
+    #[test]
+    fn after_a_loss_only_a_key_frame_helps_of_either_rendition() {
+        for rescuer in [LOW, HIGH] {
+            let mut switch = on_low();
+            switch.handle_loss();
+            assert_eq!(switch.wants_key_frame(), Some(LOW));
+            switch.set_target(Some(HIGH));
+            assert_eq!(switch.wants_key_frame(), Some(HIGH));
+            assert_eq!(
+                switch.handle_frame(LOW, false, RtpTimestamp(6_000)),
+                Verdict::Drop
+            );
+            let verdict = switch.handle_frame(rescuer, true, RtpTimestamp(9_000));
+            assert_eq!(
+                verdict,
+                Verdict::Forward {
+                    switched: rescuer == HIGH
+                }
+            );
+            assert_eq!(switch.handle_frame(rescuer, false, RtpTimestamp(12_000)), SENT);
+        }
+    }
+
+    #[test]
+    fn going_back_on_a_switch_costs_no_key_frame() {
+        let mut switch = on_low();
+        switch.set_target(Some(HIGH));
+        switch.set_target(Some(LOW));
+        assert_eq!(switch.wants_key_frame(), None);
+        assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(6_000)), SENT);
+    }
+
+    #[test]
+    fn a_stream_that_was_stopped_starts_again_at_a_key_frame() {
+        let mut switch = on_low();
+        switch.set_target(None);
+        assert_eq!(switch.handle_frame(LOW, true, RtpTimestamp(6_000)), Verdict::Drop);
+        switch.set_target(Some(LOW));
+        assert_eq!(
+            switch.handle_frame(LOW, false, RtpTimestamp(9_000)),
+            Verdict::Drop
+        );
+        assert_eq!(switch.handle_frame(LOW, true, RtpTimestamp(12_000)), SWITCHED);
+    }
+
+    #[test]
+    fn a_rendition_that_is_gone_is_neither_current_nor_wanted() {
+        let mut switch = on_low();
+        switch.set_target(Some(HIGH));
+        switch.handle_rendition_gone(LOW);
+        assert_eq!((switch.current(), switch.wants_key_frame()), (None, Some(HIGH)));
+        switch.handle_rendition_gone(HIGH);
+        assert_eq!(switch.wants_key_frame(), None);
+    }
+
+    #[test]
+    fn a_loss_before_the_first_frame_changes_nothing() {
+        let mut switch = RenditionSwitch::new();
+        switch.set_target(Some(LOW));
+        switch.handle_loss();
+        assert_eq!(switch.handle_frame(LOW, true, RtpTimestamp(0)), SWITCHED);
+        assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(3_000)), SENT);
+    }
+}

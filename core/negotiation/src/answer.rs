@@ -2,7 +2,10 @@
 
 use weir_units::{Mid, PayloadType};
 
-use crate::{Direction, ExtensionIds, Format, MatchScore, MediaKind, SdpError};
+use crate::{
+    Direction, ExtensionIds, Format, MatchScore, MediaKind, OfferedFormat, SdpError, match_fmtp,
+    sdp::{self, Section},
+};
 
 /// An m-line of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +108,96 @@ impl AnswerError {
 /// # Errors
 /// It is no answer to this offer; see [`AnswerError`].
 pub fn read_answer(offer: &str, answer: &str) -> Result<Vec<MediaAnswer>, AnswerError> {
-    let _ = (offer, answer);
-    Err(AnswerError::Sdp(SdpError::Empty))
+    let offered = sdp::parse(offer).and_then(|session| sdp::read_sections(&session, false));
+    let offered = offered.map_err(AnswerError::Offer)?;
+    let answered = sdp::read_sections(&sdp::parse(answer)?, true)?;
+    if offered.len() != answered.len() {
+        return Err(AnswerError::MediaCount {
+            offered: offered.len(),
+            answered: answered.len(),
+        });
+    }
+    let sections = offered.iter().zip(answered).enumerate();
+    sections
+        .map(|(index, (offered, answered))| read_section(index, offered, answered))
+        .collect()
 }
+
+fn read_section(index: usize, offered: &Section, answered: Section) -> Result<MediaAnswer, AnswerError> {
+    if offered.kind != answered.kind {
+        return Err(AnswerError::MediaKind {
+            index,
+            offered: offered.kind,
+            answered: answered.kind,
+        });
+    }
+    let has_other_mid = matches!((offered.mid, answered.mid), (Some(ours), Some(theirs)) if ours != theirs);
+    if has_other_mid {
+        return Err(AnswerError::Mid { index });
+    }
+    if offered.rejected && !answered.rejected {
+        return Err(AnswerError::NotOffered { index });
+    }
+    let formats = if answered.rejected {
+        Vec::new()
+    } else {
+        answered
+            .formats
+            .into_iter()
+            .filter_map(|format| accept(&offered.formats, format))
+            .collect()
+    };
+    Ok(MediaAnswer {
+        index,
+        kind: answered.kind,
+        mid: answered.mid.or(offered.mid),
+        rejected: answered.rejected,
+        direction: answered.direction,
+        may_send: !answered.rejected && offered.direction.sends() && answered.direction.receives(),
+        formats,
+        extensions: answered.extensions.intersection(offered.extensions),
+    })
+}
+
+/// The offered format that an answered one means: the one of the same payload type (RFC 3264 §6.1), or else the one
+/// whose parameters match best.
+fn accept(offered: &[OfferedFormat], answered: OfferedFormat) -> Option<AcceptedFormat> {
+    let theirs = &answered.format;
+    let score = |ours: &OfferedFormat| {
+        let ours = &ours.format;
+        if ours.codec != theirs.codec {
+            return None;
+        }
+        let score = match_fmtp(ours.codec, &ours.fmtp, &theirs.fmtp)?;
+        Some((ours.payload_type == theirs.payload_type, score))
+    };
+    let matches = offered.iter().filter_map(|ours| Some((score(ours)?, ours)));
+    // The first of equals: max_by_key takes the last.
+    let ((_, score), ours) = matches.rev().max_by_key(|(score, _)| *score)?;
+    Some(AcceptedFormat {
+        offered: ours.format.payload_type,
+        score,
+        nack: ours.nack && answered.nack,
+        pli: ours.pli && answered.pli,
+        fir: ours.fir && answered.fir,
+        transport_cc: ours.transport_cc && answered.transport_cc,
+        format: answered.format,
+    })
+}
+
+impl ExtensionIds {
+    /// The extensions that both sides know, with the ids of `self`.
+    fn intersection(self, other: Self) -> Self {
+        Self {
+            mid: other.mid.and(self.mid),
+            rid: other.rid.and(self.rid),
+            repaired_rid: other.repaired_rid.and(self.repaired_rid),
+            twcc: other.twcc.and(self.twcc),
+            abs_send_time: other.abs_send_time.and(self.abs_send_time),
+            audio_level: other.audio_level.and(self.audio_level),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! ICE candidates: which are worth trying, and when it is enough.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, ops::RangeInclusive};
 
 use crate::EndReason;
 
@@ -24,7 +24,7 @@ pub struct UsableCandidate {
     pub transport: CandidateTransport,
     /// Its address.
     pub address: CandidateAddress,
-    /// Its port; for an active TCP candidate a placeholder (RFC 6544 §4.5).
+    /// Its port; for an active TCP candidate a placeholder, 9 (RFC 6544 §4.5).
     pub port: u16,
     /// Its component: 1 is RTP.
     pub component: u16,
@@ -94,8 +94,107 @@ impl Candidate {
 
     /// Reads and judges a candidate, with or without `a=` and `candidate:` in front.
     pub fn parse(candidate: &str) -> Self {
-        let _ = candidate;
-        Self::EndOfCandidates
+        if candidate.len() > Self::MAX_LEN {
+            return Self::Unusable(CandidateFault::TooLong);
+        }
+        let line = candidate.trim();
+        let line = line.strip_prefix("a=").unwrap_or(line);
+        if line.is_empty() || line == "end-of-candidates" {
+            return Self::EndOfCandidates;
+        }
+        match UsableCandidate::parse(line.strip_prefix("candidate:").unwrap_or(line)) {
+            Ok(candidate) => Self::Usable(candidate),
+            Err(fault) => Self::Unusable(fault),
+        }
+    }
+}
+
+impl UsableCandidate {
+    /// `foundation component transport priority address port typ type …`, then pairs of names and values.
+    fn parse(line: &str) -> Result<Self, CandidateFault> {
+        // A line break would start another attribute wherever the candidate is put into a description.
+        if line.contains(char::is_control) {
+            return Err(CandidateFault::Unparsable);
+        }
+        let mut fields = line.split(' ').filter(|field| !field.is_empty());
+        let mut field = || fields.next().ok_or(CandidateFault::Unparsable);
+        let foundation = field()?;
+        let component = number(field()?, 1..=256)?;
+        let transport = field()?;
+        let _priority = number(field()?, 0..=u32::MAX)?;
+        let address = field()?;
+        let port = number(field()?, 0..=65_535)?;
+        let (typ, kind) = (field()?, field()?);
+        let is_ice_char = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/');
+        if foundation.len() > 32 || !foundation.bytes().all(is_ice_char) || typ != "typ" {
+            return Err(CandidateFault::Unparsable);
+        }
+        if fields.count() % 2 != 0 {
+            return Err(CandidateFault::Unparsable);
+        }
+        Ok(Self {
+            transport: CandidateTransport::parse(transport)?,
+            kind: CandidateKind::parse(kind)?,
+            address: CandidateAddress::parse(address)?,
+            port: u16::try_from(port)
+                .ok()
+                .filter(|port| *port != 0)
+                .ok_or(CandidateFault::Port)?,
+            component: u16::try_from(component).map_err(|_| CandidateFault::Unparsable)?,
+        })
+    }
+}
+
+fn number(field: &str, range: RangeInclusive<u32>) -> Result<u32, CandidateFault> {
+    // A sign is not in the grammar, though the standard library's.
+    let digits = Some(field).filter(|field| field.bytes().all(|c| c.is_ascii_digit()));
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .filter(|number| range.contains(number))
+        .ok_or(CandidateFault::Unparsable)
+}
+
+impl CandidateTransport {
+    fn parse(name: &str) -> Result<Self, CandidateFault> {
+        match name {
+            _ if name.eq_ignore_ascii_case("udp") => Ok(Self::Udp),
+            _ if name.eq_ignore_ascii_case("tcp") => Ok(Self::Tcp),
+            _ => Err(CandidateFault::Transport),
+        }
+    }
+}
+
+impl CandidateKind {
+    const ALL: [(Self, &str); 4] = [
+        (Self::Host, "host"),
+        (Self::ServerReflexive, "srflx"),
+        (Self::PeerReflexive, "prflx"),
+        (Self::Relay, "relay"),
+    ];
+
+    fn parse(name: &str) -> Result<Self, CandidateFault> {
+        let kind = Self::ALL.into_iter().find(|(_, other)| *other == name);
+        kind.map(|(kind, _)| kind).ok_or(CandidateFault::Kind)
+    }
+}
+
+impl CandidateAddress {
+    fn parse(address: &str) -> Result<Self, CandidateFault> {
+        if let Ok(ip) = address.parse::<IpAddr>() {
+            let ip = ip.to_canonical();
+            let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+            if ip.is_unspecified() || ip.is_multicast() || is_broadcast {
+                return Err(CandidateFault::Address);
+            }
+            return Ok(Self::Ip(ip));
+        }
+        let label = address.strip_suffix(".local").ok_or(CandidateFault::HostName)?;
+        let is_label_char = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
+        if (1..=63).contains(&label.len()) && label.bytes().all(is_label_char) {
+            Ok(Self::Mdns(address.to_owned()))
+        } else {
+            Err(CandidateFault::HostName)
+        }
     }
 }
 
@@ -151,8 +250,22 @@ impl CandidateGate {
 
     /// The peer sent a candidate.
     pub fn handle_candidate(&mut self, candidate: &str) -> GateVerdict {
-        let _ = (candidate, self.limits, self.total);
-        GateVerdict::EndOfCandidates
+        self.total = self.total.saturating_add(1);
+        if self.total > self.limits.total {
+            return GateVerdict::End(EndReason::TooManyBadCandidates);
+        }
+        match Candidate::parse(candidate) {
+            Candidate::Usable(candidate) => GateVerdict::Add(candidate),
+            Candidate::EndOfCandidates => GateVerdict::EndOfCandidates,
+            Candidate::Unusable(fault) => {
+                self.unusable = self.unusable.saturating_add(1);
+                if self.unusable > self.limits.unusable {
+                    GateVerdict::End(EndReason::TooManyBadCandidates)
+                } else {
+                    GateVerdict::Ignore(fault)
+                }
+            }
+        }
     }
 
     /// How many unusable ones came.
@@ -164,11 +277,10 @@ impl CandidateGate {
 impl fmt::Display for CandidateKind {
     /// As in the candidate line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Host => "host",
-            Self::ServerReflexive => "srflx",
-            Self::PeerReflexive => "prflx",
-            Self::Relay => "relay",
-        })
+        let name = Self::ALL
+            .iter()
+            .find(|(kind, _)| kind == self)
+            .map_or("", |(_, name)| name);
+        f.pad(name)
     }
 }

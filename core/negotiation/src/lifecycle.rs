@@ -1,6 +1,6 @@
 //! The life of one viewer's session.
 
-use std::{fmt, time::Duration};
+use std::{collections::VecDeque, fmt, time::Duration};
 
 use weir_units::Timestamp;
 
@@ -169,62 +169,181 @@ pub enum SessionCommand {
 #[derive(Clone, Debug)]
 pub struct SessionLifecycle {
     config: LifecycleConfig,
+    answer_due: Option<Timestamp>,
+    connection_due: Option<Timestamp>,
+    has_joined: bool,
+    link: Link,
+    /// Whether the application was told of the connection.
+    is_announced: bool,
+    /// Whether anything is sent to which the viewer would respond.
+    is_sending: bool,
+    last_heard: Timestamp,
+    end: Option<EndReason>,
+    commands: VecDeque<SessionCommand>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// Never connected so far.
+    Pending,
+    Up,
+    /// Was up, and is interrupted.
+    Down,
 }
 
 impl SessionLifecycle {
     /// A session in which nothing has happened.
     pub fn new(config: LifecycleConfig) -> Self {
-        Self { config }
+        Self {
+            config,
+            answer_due: None,
+            connection_due: None,
+            has_joined: false,
+            link: Link::Pending,
+            is_announced: false,
+            is_sending: false,
+            last_heard: Timestamp::ZERO,
+            end: None,
+            commands: VecDeque::new(),
+        }
     }
 
     /// Our offer went out (first or renewed): the answer and, unless connected, the connection are awaited from here on.
     pub fn handle_offer_sent(&mut self, now: Timestamp) {
-        let _ = (now, self.config);
+        if self.end.is_none() {
+            self.answer_due.get_or_insert(now + self.config.answer);
+            self.await_connection(now);
+        }
     }
 
     /// The answer (to our offer) was accepted, or our answer to the viewer's offer went out. `sending` says whether
     /// anything is sent by it: who gets nothing may be silent.
     pub fn handle_answer_accepted(&mut self, sending: bool, now: Timestamp) {
-        let _ = (sending, now);
+        if self.end.is_some() {
+            return;
+        }
+        self.answer_due = None;
+        self.await_connection(now);
+        if !self.has_joined {
+            self.has_joined = true;
+            self.commands.push_back(SessionCommand::Joined);
+        }
+        self.handle_sending(sending, now);
+        self.announce_connection();
+    }
+
+    /// Media to the viewer has stopped or started, for instance with the pipeline. Silence counts from the start on.
+    pub fn handle_sending(&mut self, sending: bool, now: Timestamp) {
+        if sending && !self.is_sending {
+            self.last_heard = self.last_heard.max(now);
+        }
+        self.is_sending = sending;
     }
 
     /// The peer connection is in a new state.
     pub fn handle_connection_state(&mut self, state: ConnectionState, now: Timestamp) {
-        let _ = (state, now);
+        if self.end.is_some() {
+            return;
+        }
+        match (state, self.link) {
+            (ConnectionState::Connected, _) => {
+                self.link = Link::Up;
+                self.connection_due = None;
+                self.last_heard = self.last_heard.max(now);
+                self.announce_connection();
+            }
+            (ConnectionState::Disconnected, Link::Up) => {
+                self.link = Link::Down;
+                // If nothing was sent so far, silence did not count.
+                if !self.is_sending {
+                    self.last_heard = self.last_heard.max(now);
+                }
+            }
+            (ConnectionState::Failed, _) | (ConnectionState::Closed, Link::Pending) => {
+                self.handle_end(EndReason::ConnectionFailed);
+            }
+            // We close only after the end, so this was the viewer's doing.
+            (ConnectionState::Closed, Link::Up | Link::Down) => self.handle_end(EndReason::ViewerLeft),
+            (ConnectionState::New | ConnectionState::Connecting | ConnectionState::Disconnected, _) => {}
+        }
     }
 
     /// RTCP of the viewer's has come in.
     pub fn handle_rtcp(&mut self, now: Timestamp) {
-        let _ = now;
+        self.last_heard = self.last_heard.max(now);
     }
 
     /// The session ends for a reason from outside.
     pub fn handle_end(&mut self, reason: EndReason) {
-        let _ = reason;
+        if self.end.is_none() {
+            self.end = Some(reason);
+            self.commands.push_back(SessionCommand::End { reason });
+        }
     }
 
     /// The time of [`SessionLifecycle::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        let _ = now;
+        let due = self
+            .deadlines()
+            .into_iter()
+            .flatten()
+            .filter(|(at, _)| *at <= now);
+        if let Some((_, reason)) = due.min_by_key(|(at, _)| *at) {
+            self.handle_end(reason);
+        }
     }
 
     /// What to do next.
     pub fn poll_command(&mut self) -> Option<SessionCommand> {
-        None
+        self.commands.pop_front()
     }
 
     /// When to call [`SessionLifecycle::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        if self.end.is_some() {
+            return None;
+        }
+        self.deadlines().into_iter().flatten().map(|(at, _)| at).min()
     }
 
     /// Whether media can flow.
     pub fn is_connected(&self) -> bool {
-        false
+        self.end.is_none() && self.link == Link::Up
     }
 
     /// Why it ended, if it has.
     pub fn end_reason(&self) -> Option<EndReason> {
-        None
+        self.end
+    }
+
+    fn await_connection(&mut self, now: Timestamp) {
+        if self.link == Link::Pending {
+            self.connection_due.get_or_insert(now + self.config.connection);
+        }
+    }
+
+    /// Once, and not before the viewer has joined, in whichever order shells learn of the two.
+    fn announce_connection(&mut self) {
+        if self.has_joined && self.link == Link::Up && !self.is_announced {
+            self.is_announced = true;
+            self.commands.push_back(SessionCommand::Connected);
+        }
+    }
+
+    fn deadlines(&self) -> [Option<(Timestamp, EndReason)>; 3] {
+        let is_listening = match self.link {
+            Link::Pending => false,
+            Link::Up => self.is_sending,
+            Link::Down => true,
+        };
+        let silence_due = is_listening.then(|| self.last_heard + self.config.silence);
+        [
+            self.answer_due.map(|at| (at, EndReason::NoAnswer)),
+            self.connection_due.map(|at| (at, EndReason::NoConnection)),
+            silence_due.map(|at| (at, EndReason::Vanished)),
+        ]
     }
 }
+
+#[cfg(test)]
+mod tests;

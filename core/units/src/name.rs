@@ -8,7 +8,7 @@ use arrayvec::ArrayString;
 ///
 /// Header extensions carry it in each packet (RFC 8843 §15), so it is short and `Copy`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mid(ArrayString<{ Mid::MAX_LEN }>);
+pub struct Mid(ArrayString<{ Self::MAX_LEN }>);
 
 impl Mid {
     /// The longest tag taken, in characters (all of them ASCII).
@@ -30,7 +30,7 @@ impl Mid {
 
 /// The identifier of one encoding of a source, `a=rid` (RFC 8851 §10): 1 to 16 characters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rid(ArrayString<{ Rid::MAX_LEN }>);
+pub struct Rid(ArrayString<{ Self::MAX_LEN }>);
 
 impl Rid {
     /// The longest identifier taken, in characters: what a one-byte header extension holds (RFC 8285 §4.2).
