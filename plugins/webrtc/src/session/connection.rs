@@ -75,7 +75,7 @@ impl Connection {
         }
         let webrtcbin = gst::ElementFactory::make("webrtcbin")
             .property_from_str("bundle-policy", "max-bundle")
-            .property("stun-server", config.stun_server.as_deref())
+            .property_if_some("stun-server", config.stun_server.as_deref())
             .build()?;
         if config.relay_only {
             webrtcbin.set_property_from_str("ice-transport-policy", "relay");
