@@ -1,5 +1,7 @@
 //! `webrtcsrc` against a producer made of a plain webrtcbin, signalled in the same process.
 
+#![expect(dead_code, reason = "helpers for tests to come")]
+
 mod consumer;
 mod playing;
 mod producer;

@@ -25,22 +25,22 @@ impl Stream {
             Self::Vp8 => {
                 "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 ! \
                  vp8enc deadline=1 cpu-used=8 keyframe-max-dist=3000 ! rtpvp8pay picture-id-mode=15-bit ! \
-                 application/x-rtp,payload=96"
+                 capsfilter caps=application/x-rtp,payload=96"
             }
             Self::Vp9 => {
                 "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 ! \
                  vp9enc deadline=1 cpu-used=8 keyframe-max-dist=3000 ! rtpvp9pay picture-id-mode=15-bit ! \
-                 application/x-rtp,payload=97"
+                 capsfilter caps=application/x-rtp,payload=97"
             }
             Self::H264 => {
                 "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1,format=I420 ! \
                  x264enc tune=zerolatency speed-preset=ultrafast key-int-max=3000 ! \
                  video/x-h264,profile=constrained-baseline ! \
-                 rtph264pay config-interval=-1 aggregate-mode=zero-latency ! application/x-rtp,payload=98"
+                 rtph264pay config-interval=-1 aggregate-mode=zero-latency ! capsfilter caps=application/x-rtp,payload=98"
             }
             Self::Opus => {
                 "audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=2 ! opusenc ! rtpopuspay ! \
-                 application/x-rtp,payload=111"
+                 capsfilter caps=application/x-rtp,payload=111"
             }
         }
     }
@@ -79,7 +79,6 @@ pub struct Producer {
 
 struct Inner {
     streams: Vec<Stream>,
-    webrtcbin_options: String,
     munge: Option<Munge>,
     state: Mutex<State>,
     changed: std::sync::Condvar,
@@ -87,18 +86,17 @@ struct Inner {
 
 impl Producer {
     pub fn new(streams: &[Stream]) -> Self {
-        Self::with(streams, "", None)
+        Self::with(streams, None)
     }
 
     /// A producer whose offers are changed by `munge`.
     pub fn munging(streams: &[Stream], munge: impl Fn(String) -> String + Send + Sync + 'static) -> Self {
-        Self::with(streams, "", Some(Box::new(munge)))
+        Self::with(streams, Some(Box::new(munge)))
     }
 
-    pub fn with(streams: &[Stream], webrtcbin_options: &str, munge: Option<Munge>) -> Self {
+    fn with(streams: &[Stream], munge: Option<Munge>) -> Self {
         let inner = Arc::new(Inner {
             streams: streams.to_vec(),
-            webrtcbin_options: webrtcbin_options.to_owned(),
             munge,
             state: Mutex::default(),
             changed: std::sync::Condvar::new(),
@@ -232,14 +230,10 @@ impl Inner {
 
     fn begin(self: &Arc<Self>, signaller: &InProcess) {
         let pipeline = gst::Pipeline::new();
-        let webrtcbin = gst::parse::bin_from_description(
-            &format!("webrtcbin name=sender bundle-policy=max-bundle {}", self.webrtcbin_options),
-            false,
-        )
-        .unwrap()
-        .by_name("sender")
-        .unwrap();
-        webrtcbin.parent().and_downcast::<gst::Bin>().unwrap().remove(&webrtcbin).unwrap();
+        let webrtcbin = gst::ElementFactory::make("webrtcbin")
+            .property_from_str("bundle-policy", "max-bundle")
+            .build()
+            .unwrap();
         pipeline.add(&webrtcbin).unwrap();
         for stream in &self.streams {
             add_branch(&pipeline, &webrtcbin, *stream);
@@ -259,7 +253,7 @@ impl Inner {
         for pad in webrtcbin.sink_pads() {
             let counter = counter.clone();
             pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-                if info.event().is_some_and(gst_video::ForceKeyUnitEvent::is)
+                if info.event().is_some_and(|event| gst_video::ForceKeyUnitEvent::is(event))
                     && let Some(inner) = counter.upgrade()
                 {
                     inner.state.lock().unwrap().key_frames_asked += 1;

@@ -19,7 +19,6 @@ mod coordinator;
 mod imp;
 mod lines;
 mod messages;
-mod offer;
 mod output;
 mod pad;
 mod properties;

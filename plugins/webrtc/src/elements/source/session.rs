@@ -11,7 +11,7 @@ use gst_webrtc::{
 };
 use weir_negotiation::{
     CandidateGate, ConnectionState, EndReason, GateVerdict, LifecycleConfig, MediaKind, MediaOffer,
-    SessionCommand, SessionLifecycle,
+    SessionCommand, SessionLifecycle, read_offer,
 };
 use weir_units::Timestamp;
 
@@ -22,7 +22,7 @@ use super::messages::{self, SessionNames};
 use super::output::Output;
 use super::settings::Settings;
 use super::translate::{Translator, Use};
-use super::{BaseWebRTCSrc, imp, lock, offer};
+use super::{BaseWebRTCSrc, imp, lock};
 use crate::session::{Connection, ConnectionConfig, ConnectionEvent, DescriptionError};
 use crate::signaller::{Signallable, SignallableExt};
 
@@ -161,7 +161,7 @@ impl Session {
         }
         let bad = |error: &dyn ToString| SessionEnd::because(EndReason::BadOffer, error.to_string());
         let text = description.sdp().as_text().map_err(|error| bad(&error))?;
-        let media = offer::read_offer(&text).map_err(|error| bad(&error))?;
+        let media = read_offer(&text).map_err(|error| bad(&error))?;
         let shown = self.translator.show_offer(&text, &media).map_err(|error| bad(&error))?;
         let shown = gst_sdp::SDPMessage::parse_buffer(shown.as_bytes()).map_err(|error| bad(&error))?;
         self.connection
@@ -177,7 +177,7 @@ impl Session {
         }
         let bad = |error: &dyn ToString| SessionEnd::because(EndReason::BadAnswer, error.to_string());
         let text = description.sdp().as_text().map_err(|error| bad(&error))?;
-        let media = offer::read_offer(&text).map_err(|error| bad(&error))?;
+        let media = read_offer(&text).map_err(|error| bad(&error))?;
         self.connection.set_remote_description(description);
         self.negotiation = Negotiation::ApplyingAnswer { media };
         Ok(())

@@ -129,7 +129,8 @@ fn decoding_ends(blueprint: &Blueprint<'_>) -> Result<Vec<End>, ChainError> {
     let format = blueprint.format;
     let kind =
         if format.video { gst::ElementFactoryType::MEDIA_VIDEO } else { gst::ElementFactoryType::MEDIA_AUDIO };
-    let encoded = gst::Caps::new_empty_simple(format.media_type);
+    // Decoders of pictures with transparency ask for that: no RTP payload format carries it.
+    let encoded = gst::Caps::builder(format.media_type).field("codec-alpha", false).build();
     let wanted = raw_part(blueprint);
     let mut ranked: Vec<(bool, bool, gst::ElementFactory)> =
         gst::ElementFactory::factories_with_type(gst::ElementFactoryType::DECODER | kind, gst::Rank::MARGINAL)

@@ -472,7 +472,7 @@ impl Gates {
             // Downstream has heard of ours.
             gst::EventView::StreamStart(_) => Some(true),
             gst::EventView::Caps(caps) => {
-                let caps = caps.structure()?;
+                let caps = caps.caps().structure(0)?;
                 gate.format =
                     caps.get::<&str>("encoding-name").ok().and_then(PayloadFormat::from_encoding_name);
                 gate.ssrc = caps.get("ssrc").ok();
