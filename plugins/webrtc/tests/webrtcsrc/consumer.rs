@@ -80,6 +80,11 @@ impl Consumer {
         Self { pipeline, source, log }
     }
 
+    /// What watches what comes out of pads that are linked with [`Consumer::link`] alone.
+    pub fn around(pipeline: &gst::Pipeline, source: &gst::Element) -> Self {
+        Self { pipeline: pipeline.clone(), source: source.clone(), log: Arc::default() }
+    }
+
     /// Links a pad that the test has requested.
     pub fn link(&self, pad: &gst::Pad, caps: &'static str) {
         sink(&self.pipeline, pad, caps, &self.log);

@@ -1,10 +1,10 @@
 //! `webrtcsrc` against a producer made of a plain webrtcbin, signalled in the same process.
 
-#![expect(dead_code, reason = "helpers for tests to come")]
-
 mod consumer;
+mod leaving;
 mod playing;
 mod producer;
+mod renegotiating;
 mod signaller;
 
 /// How long a test waits for what it expects. None passes by waiting.

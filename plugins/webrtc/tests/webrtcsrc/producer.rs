@@ -140,16 +140,16 @@ impl Producer {
 
     /// Takes the stream of an m-line out of use, and offers that.
     pub fn remove(&self, mline: i32) {
-        self.change(|_| (), mline, WebRTCRTPTransceiverDirection::Inactive);
-    }
-
-    fn change(&self, with: impl Fn(&gst::Element), mline: i32, direction: WebRTCRTPTransceiverDirection) {
         let webrtcbin = self.webrtcbin();
-        with(&webrtcbin);
         webrtcbin
             .emit_by_name::<WebRTCRTPTransceiver>("get-transceiver", &[&mline])
-            .set_direction(direction);
+            .set_direction(WebRTCRTPTransceiverDirection::Inactive);
         self.inner.offer(&self.signaller, &webrtcbin);
+    }
+
+    /// Offers what it has offered before.
+    pub fn offer_again(&self) {
+        self.inner.offer(&self.signaller, &self.webrtcbin());
     }
 
     pub fn webrtcbin(&self) -> gst::Element {
