@@ -27,6 +27,7 @@ pub struct Received {
     pub key_frames: u64,
     pub eos: bool,
     pub removed: bool,
+    pub flushed: bool,
 }
 
 #[derive(Default)]
@@ -66,6 +67,9 @@ impl Consumer {
         let log = Arc::new(Log::default());
         let (to, within) = (log.clone(), pipeline.downgrade());
         source.connect_pad_added(move |_, pad| {
+            if pad.name().starts_with("req_") {
+                return;
+            }
             let caps = if pad.name().contains("video") { taste.video } else { taste.audio };
             if let Some(pipeline) = within.upgrade() {
                 sink(&pipeline, pad, caps, &to);
@@ -226,7 +230,7 @@ fn sink(pipeline: &gst::Pipeline, pad: &gst::Pad, caps: &str, log: &Arc<Log>) {
                         received.eos = false;
                     }),
                     gst::EventView::Eos(_) => to.note(name, |received| received.eos = true),
-                    gst::EventView::FlushStart(_) => panic!("nothing is to be flushed"),
+                    gst::EventView::FlushStart(_) => to.note(name, |received| received.flushed = true),
                     _ => (),
                 },
                 _ => (),

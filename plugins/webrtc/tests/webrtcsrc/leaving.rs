@@ -16,7 +16,8 @@ fn when_the_producer_leaves_every_pad_has_eos_and_goes() {
     }
     producer.leave();
     for pad in ["video_0", "audio_0"] {
-        consumer.wait(pad, "EOS and removal", |received| received.eos && received.removed);
+        let gone = consumer.wait(pad, "EOS and removal", |received| received.eos && received.removed);
+        assert!(!gone.flushed, "what has come in is played to its end");
     }
     let ended = consumer.wait_for_session("ended");
     assert_eq!(ended.get::<&str>("reason").unwrap(), "producer-left");

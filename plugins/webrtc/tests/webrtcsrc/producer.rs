@@ -295,7 +295,8 @@ impl Inner {
                 text = munge(text);
             }
             let session = inner.state.lock().unwrap().session.clone().unwrap();
-            let Ok(sdp) = gst_sdp::SDPMessage::parse_buffer(text.as_bytes()) else { return };
+            let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes());
+            let sdp = sdp.unwrap_or_else(|_| gst_sdp::SDPMessage::new());
             signaller.emit_session_description(
                 &session,
                 &WebRTCSessionDescription::new(WebRTCSDPType::Offer, sdp),

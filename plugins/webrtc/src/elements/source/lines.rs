@@ -147,6 +147,11 @@ impl Lines {
             None => OpenPad::Sometimes(imp::sometimes_pad(&self.element, media.kind, &line.name)),
         };
         let pad = open.pad().clone();
+        if pad.pad_flags().contains(gst::PadFlags::EOS) {
+            // A sink that has seen EOS takes nothing more, a new stream neither, until it is flushed.
+            pad.push_event(gst::event::FlushStart::new());
+            pad.push_event(gst::event::FlushStop::new(false));
+        }
         line.open = Some(open.clone());
         pad.set_msid(msid);
         if let Err(error) = output.open(pad.upcast_ref(), &self.stream_start(media.index)) {

@@ -41,18 +41,18 @@ pub(super) fn ended(
         session("ended", names).field("reason", reason.code()).field("message", &message).build(),
     );
     if !is_expected(reason) {
-        gst::element_warning!(element, gst::StreamError::Failed, ["Session ended: {}", message]);
+        gst::element_warning!(element, gst::StreamError::Failed, ("Session ended: {}", message));
     }
 }
 
 /// Something went wrong that ends nothing.
 pub(super) fn warning(element: &gst::Element, sentence: &str) {
-    gst::element_warning!(element, gst::StreamError::Failed, ["{}", sentence]);
+    gst::element_warning!(element, gst::StreamError::Failed, ("{}", sentence));
 }
 
 /// Something went wrong that ends everything.
 pub(super) fn error(element: &gst::Element, sentence: &str) {
-    gst::element_error!(element, gst::StreamError::Failed, ["{}", sentence]);
+    gst::element_error!(element, gst::StreamError::Failed, ("{}", sentence));
 }
 
 /// Whether a session may end in this way with nothing being wrong.

@@ -15,7 +15,10 @@ glib::wrapper! {
 }
 
 impl WebRTCSrcPad {
-    /// A pad that leads nowhere yet. It answers a latency query itself until it does.
+    /// A pad that leads nowhere yet.
+    ///
+    /// It answers a latency query itself until it does. While it is not linked, its caps are those of its template,
+    /// whatever it gave before: it can be linked to anybody who takes any of these forms.
     pub(super) fn new(
         template: &gst::PadTemplate,
         name: &str,
@@ -24,6 +27,17 @@ impl WebRTCSrcPad {
         gst::PadBuilder::<Self>::from_template(template)
             .name(name)
             .query_function(move |pad, parent, query| {
+                if let gst::QueryViewMut::Caps(query) = query.view_mut()
+                    && !pad.is_linked()
+                {
+                    let caps = pad.pad_template_caps();
+                    let caps = match query.filter_owned() {
+                        Some(filter) => filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
+                        None => caps,
+                    };
+                    query.set_result(&caps);
+                    return true;
+                }
                 if gst::Pad::query_default(pad, parent, query) {
                     return true;
                 }
