@@ -4,19 +4,31 @@
 //! - `session/`: one webrtcbin, wrapped
 //! - `encoder/`: renditions, from raw or encoded media to lists of RTP packets
 //! - `fanout/`: from renditions to viewers
-//! - `signaller/`: the signaller interface and the default signaller
+//! - [`signaller`]: the signaller interface and the default signaller
 
 mod elements;
+pub mod embedded;
 pub mod runtime;
 mod session;
 pub mod signaller;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+pub use elements::source::{BaseWebRTCSrc, BaseWebRTCSrcImpl, WebRTCSrc, WebRTCSrcPad};
 
 /// The debug category of the whole plugin (`GST_DEBUG=weir:6`).
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new("weir", gst::DebugColorFlags::empty(), Some("Weir: WebRTC, encoded once for all"))
+    gst::DebugCategory::new(
+        "weir",
+        gst::DebugColorFlags::empty(),
+        Some("Weir: WebRTC, encoded once for all"),
+    )
 });
+
+/// Locks a mutex, also one that a panicking thread left: every critical section leaves its data whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     elements::source::register(plugin)
@@ -27,8 +39,8 @@ gst::plugin_define!(
     env!("CARGO_PKG_DESCRIPTION"),
     plugin_init,
     concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
-    "MPL-2.0",
-    env!("CARGO_PKG_NAME"),
+    "MPL",
+    "weir",
     env!("CARGO_PKG_NAME"),
     env!("CARGO_PKG_REPOSITORY"),
     env!("BUILD_REL_DATE")

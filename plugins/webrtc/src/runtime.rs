@@ -25,11 +25,17 @@ pub fn handle() -> std::io::Result<Handle> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime.handle().clone());
     }
-    let runtime =
-        Builder::new_multi_thread().worker_threads(WORKERS).thread_name("weir-async").enable_all().build()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .thread_name("weir-async")
+        .enable_all()
+        .build()?;
     // Of two threads that come here at once one wins; the other's runtime has run nothing and is let go.
     if let Err(surplus) = RUNTIME.set(runtime) {
         surplus.shutdown_background();
     }
-    RUNTIME.get().map(|runtime| runtime.handle().clone()).ok_or_else(|| std::io::Error::other("no runtime"))
+    RUNTIME
+        .get()
+        .map(|runtime| runtime.handle().clone())
+        .ok_or_else(|| std::io::Error::other("no runtime"))
 }

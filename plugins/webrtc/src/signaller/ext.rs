@@ -31,7 +31,10 @@ pub trait SignallableExt: IsA<Signallable> {
 
     /// Asks to send a local candidate.
     fn send_ice(&self, session_id: &str, candidate: &str, sdp_m_line_index: u32, sdp_mid: Option<&str>) {
-        self.emit_by_name::<bool>("send-ice", &[&session_id, &candidate, &sdp_m_line_index, &sdp_mid]);
+        self.emit_by_name::<bool>(
+            "send-ice",
+            &[&session_id, &candidate, &sdp_m_line_index, &sdp_mid],
+        );
     }
 
     /// Asks to end a session; `error` says why, as `code: sentence`, unless it was meant to end.
@@ -171,7 +174,12 @@ pub trait SignallableExt: IsA<Signallable> {
         f: impl Fn(&Self, &str, &str, Option<WebRTCSessionDescription>) + Send + Sync + 'static,
     ) -> SignalHandlerId {
         connect(self, "session-requested", move |args| {
-            f(&this(args), args[1].get().ok()?, args[2].get().ok()?, args[3].get().ok()?);
+            f(
+                &this(args),
+                args[1].get().ok()?,
+                args[2].get().ok()?,
+                args[3].get().ok()?,
+            );
             Some(())
         })
     }
@@ -205,7 +213,13 @@ pub trait SignallableExt: IsA<Signallable> {
     ) -> SignalHandlerId {
         connect(self, "handle-ice", move |args| {
             let (session, m_line) = (args[1].get().ok()?, args[2].get().ok()?);
-            f(&this(args), session, m_line, args[3].get().ok()?, args[4].get().ok()?);
+            f(
+                &this(args),
+                session,
+                m_line,
+                args[3].get().ok()?,
+                args[4].get().ok()?,
+            );
             Some(())
         })
     }
@@ -224,7 +238,9 @@ pub trait SignallableExt: IsA<Signallable> {
             }),
             self.connect("session-ended-with-error", false, move |args| {
                 let error = args[2].get().ok().flatten();
-                let known = args[1].get().is_ok_and(|session| with_error(&this(args), session, error));
+                let known = args[1]
+                    .get()
+                    .is_ok_and(|session| with_error(&this(args), session, error));
                 Some(known.to_value())
             }),
         ]
@@ -267,7 +283,12 @@ pub trait SignallableExt: IsA<Signallable> {
         f: impl Fn(&Self, &str, Option<gst::Structure>, bool) + Send + Sync + 'static,
     ) -> SignalHandlerId {
         connect(self, "producer-added", move |args| {
-            f(&this(args), args[1].get().ok()?, args[2].get().ok()?, args[3].get().ok()?);
+            f(
+                &this(args),
+                args[1].get().ok()?,
+                args[2].get().ok()?,
+                args[3].get().ok()?,
+            );
             Some(())
         })
     }

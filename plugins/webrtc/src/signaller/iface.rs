@@ -62,11 +62,14 @@ pub(super) mod imp {
         pub(super) start: Option<fn(&Signallable)>,
         pub(super) stop: Option<fn(&Signallable)>,
         pub(super) send_sdp: Option<fn(&Signallable, &str, &WebRTCSessionDescription)>,
-        pub(super) add_ice: Option<fn(&Signallable, &str, &str, u32, Option<&str>)>,
+        pub(super) add_ice: Option<AddIce>,
         pub(super) end_session: Option<fn(&Signallable, &str)>,
         pub(super) end_session_with_error: Option<fn(&Signallable, &str, Option<&str>)>,
         pub(super) session_connected: Option<fn(&Signallable, &str)>,
     }
+
+    /// Session, candidate, m-line index, mid.
+    type AddIce = fn(&Signallable, &str, &str, u32, Option<&str>);
 
     // SAFETY: `#[repr(C)]`, and the parent's structure comes first.
     unsafe impl InterfaceStruct for SignallableInterface {
@@ -184,7 +187,13 @@ pub trait SignallableImplExt: SignallableImpl {
     }
 
     /// See [`SignallableImpl::add_ice`].
-    fn parent_add_ice(&self, session_id: &str, candidate: &str, sdp_m_line_index: u32, sdp_mid: Option<&str>) {
+    fn parent_add_ice(
+        &self,
+        session_id: &str,
+        candidate: &str,
+        sdp_m_line_index: u32,
+        sdp_mid: Option<&str>,
+    ) {
         if let Some(add_ice) = parent::<Self>().add_ice {
             add_ice(&this(self), session_id, candidate, sdp_m_line_index, sdp_mid);
         }
@@ -214,18 +223,17 @@ pub trait SignallableImplExt: SignallableImpl {
 
 impl<T: SignallableImpl> SignallableImplExt for T {}
 
-fn parent<T: SignallableImpl + ?Sized>() -> imp::SignallableInterface {
+fn parent<T: SignallableImpl>() -> imp::SignallableInterface {
     let type_data = T::type_data();
     // SAFETY: the type's data exist, for there is an instance; the table was copied when the interface was
     // initialised, before any instance was made.
     unsafe {
-        let table =
-            type_data.as_ref().parent_interface::<Signallable>() as *const imp::SignallableInterface;
+        let table = type_data.as_ref().parent_interface::<Signallable>() as *const imp::SignallableInterface;
         *table
     }
 }
 
-fn this<T: SignallableImpl + ?Sized>(imp: &T) -> Signallable {
+fn this<T: SignallableImpl>(imp: &T) -> Signallable {
     let object = imp.obj();
     let object: &T::Type = &object;
     object.upcast_ref::<Signallable>().clone()
@@ -281,11 +289,15 @@ fn asking_signals() -> Vec<Signal> {
                 Some(())
             },
         ),
-        ask("send-ice", [string(), string(), u32::static_type(), string()], |this, args| {
-            let (session, candidate) = (args[0].get().ok()?, args[1].get().ok()?);
-            table(this).add_ice?(this, session, candidate, args[2].get().ok()?, args[3].get().ok()?);
-            Some(())
-        }),
+        ask(
+            "send-ice",
+            [string(), string(), u32::static_type(), string()],
+            |this, args| {
+                let (session, candidate) = (args[0].get().ok()?, args[1].get().ok()?);
+                table(this).add_ice?(this, session, candidate, args[2].get().ok()?, args[3].get().ok()?);
+                Some(())
+            },
+        ),
         ask("end-session", [string()], |this, args| {
             table(this).end_session?(this, args[0].get().ok()?);
             Some(())
@@ -321,8 +333,12 @@ fn telling_signals() -> Vec<Signal> {
     let structure = gst::Structure::static_type;
     let element = gst::Element::static_type;
     let tell = |name, types: &[glib::Type]| Signal::builder(name).param_types(types.iter().copied()).build();
-    let action =
-        |name, types: &[glib::Type]| Signal::builder(name).param_types(types.iter().copied()).action().build();
+    let action = |name, types: &[glib::Type]| {
+        Signal::builder(name)
+            .param_types(types.iter().copied())
+            .action()
+            .build()
+    };
     let tell_ended = |name, types: &[glib::Type]| {
         Signal::builder(name)
             .param_types(types.iter().copied())
@@ -331,7 +347,10 @@ fn telling_signals() -> Vec<Signal> {
             .build()
     };
     vec![
-        Signal::builder("request-meta").return_type::<Option<gst::Structure>>().accumulator(first_handler_wins).build(),
+        Signal::builder("request-meta")
+            .return_type::<Option<gst::Structure>>()
+            .accumulator(first_handler_wins)
+            .build(),
         tell("session-requested", &[string(), string(), description()]),
         tell("session-started", &[string(), string()]),
         action("session-description", &[string(), description()]),
@@ -362,7 +381,10 @@ fn ask<const N: usize>(
         .return_type::<bool>()
         .run_last()
         .class_handler(move |args| {
-            let done = args[0].get::<&Signallable>().ok().and_then(|this| default(this, &args[1..]));
+            let done = args[0]
+                .get::<&Signallable>()
+                .ok()
+                .and_then(|this| default(this, &args[1..]));
             Some(done.is_some().to_value())
         })
         .accumulator(first_handler_wins)
@@ -388,7 +410,9 @@ fn any_handler(
 }
 
 fn table(this: &Signallable) -> imp::SignallableInterface {
-    let Some(iface) = this.interface::<Signallable>() else { unreachable!("a Signallable has the interface") };
+    let Some(iface) = this.interface::<Signallable>() else {
+        unreachable!("a Signallable has the interface")
+    };
     *iface.as_ref()
 }
 

@@ -49,7 +49,9 @@ fn from_json_within(value: &Value, names: &NewNames) -> Option<gst::Structure> {
 }
 
 fn object(structure: &gst::StructureRef, depth: usize) -> Value {
-    let fields = structure.iter().map(|(name, value)| (name.to_string(), json(value, depth)));
+    let fields = structure
+        .iter()
+        .map(|(name, value)| (name.to_string(), json(value, depth)));
     Value::Object(fields.collect())
 }
 
@@ -57,11 +59,16 @@ fn json(value: &glib::Value, depth: usize) -> Value {
     if depth >= MAX_DEPTH {
         return Value::Null;
     }
-    let float = |float: f64| Number::from_f64(float).map_or_else(|| Value::from(float.to_string()), Value::Number);
+    let float =
+        |float: f64| Number::from_f64(float).map_or_else(|| Value::from(float.to_string()), Value::Number);
     let array = |values: &[glib::SendValue]| values.iter().map(|value| json(value, depth + 1)).collect();
     let type_ = value.type_();
     match type_ {
-        glib::Type::STRING => value.get::<Option<String>>().ok().flatten().map_or(Value::Null, Value::from),
+        glib::Type::STRING => value
+            .get::<Option<String>>()
+            .ok()
+            .flatten()
+            .map_or(Value::Null, Value::from),
         glib::Type::BOOL => value.get::<bool>().map_or(Value::Null, Value::from),
         glib::Type::I8 => value.get::<i8>().map_or(Value::Null, Value::from),
         glib::Type::U8 => value.get::<u8>().map_or(Value::Null, Value::from),
@@ -69,20 +76,26 @@ fn json(value: &glib::Value, depth: usize) -> Value {
         glib::Type::U32 => value.get::<u32>().map_or(Value::Null, Value::from),
         glib::Type::I64 => value.get::<i64>().map_or(Value::Null, Value::from),
         glib::Type::U64 => value.get::<u64>().map_or(Value::Null, Value::from),
-        glib::Type::I_LONG => value.get::<glib::ILong>().map_or(Value::Null, |long| Value::from(long.0)),
-        glib::Type::U_LONG => value.get::<glib::ULong>().map_or(Value::Null, |long| Value::from(long.0)),
-        glib::Type::F32 => value.get::<f32>().map_or(Value::Null, |value| float(value.into())),
+        glib::Type::I_LONG => value
+            .get::<glib::ILong>()
+            .map_or(Value::Null, |long| Value::from(long.0)),
+        glib::Type::U_LONG => value
+            .get::<glib::ULong>()
+            .map_or(Value::Null, |long| Value::from(long.0)),
+        glib::Type::F32 => value
+            .get::<f32>()
+            .map_or(Value::Null, |value| float(value.into())),
         glib::Type::F64 => value.get::<f64>().map_or(Value::Null, float),
         _ if type_ == gst::Structure::static_type() => match value.get::<Option<gst::Structure>>() {
             Ok(Some(structure)) => object(&structure, depth + 1),
             Ok(None) | Err(_) => Value::Null,
         },
-        _ if type_ == gst::Array::static_type() => {
-            value.get::<gst::ArrayRef>().map_or(Value::Null, |values| array(values.as_slice()))
-        }
-        _ if type_ == gst::List::static_type() => {
-            value.get::<gst::ListRef>().map_or(Value::Null, |values| array(values.as_slice()))
-        }
+        _ if type_ == gst::Array::static_type() => value
+            .get::<gst::ArrayRef>()
+            .map_or(Value::Null, |values| array(values.as_slice())),
+        _ if type_ == gst::List::static_type() => value
+            .get::<gst::ListRef>()
+            .map_or(Value::Null, |values| array(values.as_slice())),
         _ => other(value),
     }
 }
@@ -92,12 +105,18 @@ fn other(value: &glib::Value) -> Value {
         let names: Vec<_> = flags.iter().map(|flag| flag.nick()).collect();
         return Value::from(names.join("+"));
     }
-    value.serialize().map_or(Value::Null, |text| Value::from(text.to_string()))
+    value
+        .serialize()
+        .map_or(Value::Null, |text| Value::from(text.to_string()))
 }
 
 fn structure(object: &Map<String, Value>, names: &NewNames, depth: usize) -> gst::Structure {
     let mut structure = gst::Structure::new_empty_from_static(glib::gstr!("v"));
-    for (name, value) in object.iter().filter(|(name, _)| names.is_usable(name)).take(MAX_ENTRIES) {
+    for (name, value) in object
+        .iter()
+        .filter(|(name, _)| names.is_usable(name))
+        .take(MAX_ENTRIES)
+    {
         if let Some(value) = glib_value(value, names, depth) {
             structure.set_value(name.as_str(), value);
         }
@@ -120,11 +139,37 @@ fn glib_value(value: &Value, names: &NewNames, depth: usize) -> Option<glib::Sen
         // A NUL would silently cut the string short.
         Value::String(text) => (!text.contains('\0')).then(|| text.to_send_value()),
         Value::Array(values) => {
-            let values = values.iter().take(MAX_ENTRIES).filter_map(|value| glib_value(value, names, depth + 1));
-            Some(gst::Array::from_values(values).to_send_value())
+            let values = &values[..values.len().min(MAX_ENTRIES)];
+            Some(array(values, names, depth).to_send_value())
         }
         Value::Object(object) => Some(structure(object, names, depth + 1).to_send_value()),
     }
+}
+
+/// A `GstValueArray` has values of one type. Numbers are brought to one that holds them all; what differs from the
+/// first value all the same is left out.
+fn array(values: &[Value], names: &NewNames, depth: usize) -> gst::Array {
+    let are_all = |is: fn(&Value) -> bool| values.iter().all(is);
+    let values: Vec<_> = if are_all(Value::is_u64) || !are_all(Value::is_number) {
+        values
+            .iter()
+            .filter_map(|value| glib_value(value, names, depth + 1))
+            .collect()
+    } else if are_all(Value::is_i64) {
+        values
+            .iter()
+            .filter_map(Value::as_i64)
+            .map(|value| value.to_send_value())
+            .collect()
+    } else {
+        values
+            .iter()
+            .filter_map(Value::as_f64)
+            .map(|value| value.to_send_value())
+            .collect()
+    };
+    let type_ = values.first().map(|first| first.type_());
+    gst::Array::from_values(values.into_iter().filter(|value| Some(value.type_()) == type_))
 }
 
 /// How many field names that are new to the process peers have introduced.
@@ -175,7 +220,7 @@ mod tests {
     fn what_json_can_say_survives_the_way_there_and_back() {
         gst::init().unwrap();
         let json = serde_json::json!({
-            "text": "x", "yes": true, "big": u64::MAX, "negative": -1, "half": 0.5, "deep": {"deeper": {"a": [1, "b"]}},
+            "text": "x", "yes": true, "big": u64::MAX, "negative": -1, "half": 0.5, "deep": {"deeper": {"a": [1, 2]}},
         });
         let structure = from_json(&json).unwrap();
         assert_eq!(structure.name(), "v");
@@ -185,11 +230,25 @@ mod tests {
     }
 
     #[test]
+    fn an_array_gets_one_type() {
+        gst::init().unwrap();
+        let json = serde_json::json!({"a": [1, -1], "b": [1, 0.5], "c": ["x", 1, {"y": 1}, "z"], "d": [], "e": [[1], []]});
+        assert_eq!(
+            to_json(&from_json(&json).unwrap()),
+            serde_json::json!({"a": [1, -1], "b": [1.0, 0.5], "c": ["x", "z"], "d": [], "e": [[1], []]})
+        );
+    }
+
+    #[test]
     fn nulls_are_left_out_and_anything_but_an_object_is_refused() {
         gst::init().unwrap();
         let structure = from_json(&serde_json::json!({"a": null, "b": 1})).unwrap();
         assert_eq!(structure.n_fields(), 1);
-        for json in [serde_json::json!(null), serde_json::json!([1]), serde_json::json!("x")] {
+        for json in [
+            serde_json::json!(null),
+            serde_json::json!([1]),
+            serde_json::json!("x"),
+        ] {
             assert!(from_json(&json).is_none(), "{json} is no object");
         }
     }
@@ -197,7 +256,8 @@ mod tests {
     #[test]
     fn hostile_names_and_strings_are_left_out() {
         gst::init().unwrap();
-        let json = serde_json::json!({"": 1, "nul\u{0}": 1, "x".repeat(65): 1, "text": "nul\u{0}", "good": 1});
+        let json =
+            serde_json::json!({"": 1, "nul\u{0}": 1, "x".repeat(65): 1, "text": "nul\u{0}", "good": 1});
         let structure = from_json(&json).unwrap();
         assert_eq!(structure.fields().collect::<Vec<_>>(), ["good"]);
     }
@@ -229,7 +289,11 @@ mod tests {
         }
         assert_eq!(taken, MAX_NEW_NAMES);
         let known = serde_json::json!({"name": 1});
-        gst::Structure::builder("x").field("name", 1).build();
-        assert_eq!(from_json_within(&known, &names).unwrap().n_fields(), 1, "names that are in use cost nothing");
+        glib::Quark::from_str("name");
+        assert_eq!(
+            from_json_within(&known, &names).unwrap().n_fields(),
+            1,
+            "names that are in use cost nothing"
+        );
     }
 }

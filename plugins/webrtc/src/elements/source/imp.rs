@@ -12,7 +12,8 @@ use super::coordinator::{Fact, Worker};
 use super::pad::WebRTCSrcPad;
 use super::settings::Settings;
 use super::signalling::Signalling;
-use super::{lock, messages, properties};
+use super::{messages, properties};
+use crate::lock;
 use crate::signaller::{Signallable, SignallableExt, Signaller, SignallerRole};
 
 /// No lock is held across a call.

@@ -12,7 +12,8 @@ use super::output::{Hooks, Output, OutputEvent};
 use super::pad::WebRTCSrcPad;
 use super::session::Routes;
 use super::translate::Use;
-use super::{BaseWebRTCSrc, imp, lock};
+use super::{BaseWebRTCSrc, imp};
+use crate::lock;
 
 /// The m-lines that carry audio or video.
 pub(super) struct Lines {

@@ -28,8 +28,6 @@ mod signalling;
 mod translate;
 mod webrtc;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -73,9 +71,4 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     BaseWebRTCSrc::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
     WebRTCSrcPad::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
     Ok(())
-}
-
-/// What a panicking thread left behind is still the best there is.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::lock;
+use crate::lock;
 
 glib::wrapper! {
     /// A source pad of webrtcsrc: one received stream.

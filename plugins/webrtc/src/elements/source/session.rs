@@ -22,7 +22,8 @@ use super::messages::{self, SessionNames};
 use super::output::Output;
 use super::settings::Settings;
 use super::translate::{Translator, Use};
-use super::{BaseWebRTCSrc, imp, lock};
+use super::{BaseWebRTCSrc, imp};
+use crate::lock;
 use crate::session::{Connection, ConnectionConfig, ConnectionEvent, DescriptionError};
 use crate::signaller::{Signallable, SignallableExt};
 

@@ -6,7 +6,8 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::{BaseWebRTCSrcImpl, lock};
+use super::BaseWebRTCSrcImpl;
+use crate::lock;
 use crate::signaller::Signaller;
 
 /// The subclass for the default signaller.

@@ -78,10 +78,22 @@ mod tests {
             ("ws://127.0.0.1:8443", "ws://127.0.0.1:8443/", None),
             ("ws://h:1/p?peer-id=a%20b", "ws://h:1/p", peer("a b")),
             ("gstwebrtc://h:1?peer-id=x", "ws://h:1/", peer("x")),
-            ("gstwebrtcs://h/p?connect-to-first-producer", "wss://h/p", Some(Target::First)),
-            ("wss://h?connect-to-first-producer=true&token=t", "wss://h/?token=t", Some(Target::First)),
+            (
+                "gstwebrtcs://h/p?connect-to-first-producer",
+                "wss://h/p",
+                Some(Target::First),
+            ),
+            (
+                "wss://h?connect-to-first-producer=true&token=t",
+                "wss://h/?token=t",
+                Some(Target::First),
+            ),
             ("ws://h?connect-to-first-producer=false", "ws://h/", None),
-            ("ws://h?connect-to-first-producer=1&peer-id=x", "ws://h/", peer("x")),
+            (
+                "ws://h?connect-to-first-producer=1&peer-id=x",
+                "ws://h/",
+                peer("x"),
+            ),
             ("ws://[::1]:8443", "ws://[::1]:8443/", None),
         ] {
             assert_eq!(read(uri), (url.to_owned(), target), "{uri}");
@@ -90,7 +102,15 @@ mod tests {
 
     #[test]
     fn what_is_no_address_of_a_server_is_refused_with_a_reason() {
-        for uri in ["", "ws", "ws://", "http://h/", "file:///etc/passwd", "ws://h:99999/", "gstwebrtc:"] {
+        for uri in [
+            "",
+            "ws",
+            "ws://",
+            "http://h/",
+            "file:///etc/passwd",
+            "ws://h:99999/",
+            "gstwebrtc:",
+        ] {
             assert!(parse(uri).is_err(), "{uri:?} should be refused");
         }
         assert_eq!(parse("http://h/"), Err(AddressError::Scheme("http".to_owned())));

@@ -17,11 +17,13 @@
 //! element knows: it says so with `session-connected`.
 
 mod backoff;
+mod command;
+mod directory;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -30,6 +32,8 @@ use weir_protocol::{
 };
 
 use backoff::Backoff;
+pub(super) use command::{Command, Config, Event, Part, Target};
+use directory::Directory;
 use watch::Watch;
 
 /// How long dialling may take: name, TCP, TLS and the HTTP upgrade.
@@ -44,8 +48,6 @@ const DEAD_AFTER: Duration = Duration::from_secs(40);
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// How many sessions may be open at once; what the server asks for beyond is refused.
 const MAX_SESSIONS: usize = 4096;
-/// How many producers a listener keeps track of.
-const MAX_PRODUCERS: usize = 4096;
 /// The longest id of a peer or a session, in bytes.
 const MAX_ID: usize = 256;
 /// The longest candidate or mid, in bytes.
@@ -57,84 +59,27 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(1);
 /// How much of a complaint is passed on, in characters.
 const MAX_COMPLAINT: usize = 300;
 
-/// What the client is there for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Serves whoever starts a session with it.
-    Producer,
-    /// Watches a producer.
-    Consumer(Target),
-    /// Wants to know which producers there are.
-    Listener,
-}
-
-/// Whom a consumer watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// Whichever producer starts a session with it (a passive consumer).
-    Caller,
-    /// The producer with this id.
-    Peer(String),
-    /// The first producer that there is.
-    First,
-}
-
-/// What does not change while the client runs.
-#[derive(Clone, Debug)]
-pub(super) struct Config {
-    pub part: Part,
-    /// Whether to dial again when the connection is lost; if not, losing it is an error.
-    pub reconnect: bool,
-    /// Whether a consumer whose session ended waits for the producer, or the next one, and watches again.
-    pub keep_watching: bool,
-}
-
-/// What the caller has to do, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Command {
-    /// Open a connection and report `handle_connected` or `handle_closed`. There is no other.
-    Dial,
-    /// Let go of the connection, or of the attempt to open one, at once. Nothing of it may be reported any more.
-    HangUp,
-    /// Send this message after those before it.
-    Send(ClientMessage),
-    /// Send a WebSocket ping.
-    Ping,
-    /// Tell the element. What it says to [`Event::RequestMeta`] comes back as `handle_meta`.
-    Emit(Event),
-    /// Send what is left, close the connection and forget this machine.
-    Finish,
-}
-
-/// What the element is told.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Event {
-    ClientId(String),
-    RequestMeta,
-    SessionRequested { session: String, peer: String, offer: Option<String> },
-    SessionStarted { session: String, peer: String },
-    Description { session: String, sdp: Sdp },
-    Candidate { session: String, ice: Ice },
-    SessionEnded { session: String, error: Option<String> },
-    ConnectionLost(String),
-    ConnectionRestored,
-    Warning(String),
-    Error(String),
-    ProducerAdded { peer: String, meta: Option<Value>, new: bool },
-    ProducerRemoved { peer: String, meta: Option<Value> },
-}
-
 /// What the next wake-up is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Link {
     /// Nothing is open; the next attempt is due.
-    Waiting { until: Duration },
-    Dialling { deadline: Duration },
+    Waiting {
+        until: Duration,
+    },
+    Dialling {
+        deadline: Duration,
+    },
     /// Connected, not welcomed yet.
-    Greeting { deadline: Duration },
+    Greeting {
+        deadline: Duration,
+    },
     /// Welcomed; the element's metadata was asked for.
-    Registering { since: Duration },
-    Registered { since: Duration },
+    Registering {
+        since: Duration,
+    },
+    Registered {
+        since: Duration,
+    },
     Ended,
 }
 
@@ -154,8 +99,7 @@ pub(super) struct Client {
     /// The sessions that this connection knows.
     sessions: BTreeSet<String>,
     watch: Watch,
-    /// A listener's producers and their metadata.
-    producers: BTreeMap<String, Option<Value>>,
+    directory: Directory,
     commands: VecDeque<Command>,
 }
 
@@ -174,7 +118,7 @@ impl Client {
             quote_at: now,
             sessions: BTreeSet::new(),
             watch,
-            producers: BTreeMap::new(),
+            directory: Directory::default(),
             commands: VecDeque::new(),
         };
         client.dial(now);
@@ -184,7 +128,9 @@ impl Client {
     /// The connection is open; the server's welcome is next.
     pub(super) fn handle_connected(&mut self, now: Duration) {
         if matches!(self.link, Link::Dialling { .. }) {
-            self.link = Link::Greeting { deadline: now + WELCOME_TIMEOUT };
+            self.link = Link::Greeting {
+                deadline: now + WELCOME_TIMEOUT,
+            };
             self.last_heard = now;
             self.pinged = false;
         }
@@ -244,7 +190,9 @@ impl Client {
     pub(super) fn handle_timeout(&mut self, now: Duration) {
         match self.link {
             Link::Waiting { until } if until <= now => self.dial(now),
-            Link::Dialling { deadline } if deadline <= now => self.drop_dead("the server does not answer", now),
+            Link::Dialling { deadline } if deadline <= now => {
+                self.drop_dead("the server does not answer", now)
+            }
             Link::Greeting { deadline } if deadline <= now => {
                 self.drop_dead("the server says nothing; is it a signalling server?", now);
             }
@@ -260,11 +208,15 @@ impl Client {
     /// When to call [`Self::handle_timeout`] next.
     pub(super) fn poll_timeout(&self) -> Option<Duration> {
         match self.link {
-            Link::Waiting { until: at } | Link::Dialling { deadline: at } | Link::Greeting { deadline: at } => Some(at),
+            Link::Waiting { until: at }
+            | Link::Dialling { deadline: at }
+            | Link::Greeting { deadline: at } => Some(at),
             Link::Registering { .. } => Some(self.keep_alive_at()),
-            Link::Registered { .. } => {
-                Some(self.watch.poll_timeout().map_or(self.keep_alive_at(), |at| at.min(self.keep_alive_at())))
-            }
+            Link::Registered { .. } => Some(
+                self.watch
+                    .poll_timeout()
+                    .map_or(self.keep_alive_at(), |at| at.min(self.keep_alive_at())),
+            ),
             Link::Ended => None,
         }
     }
@@ -333,12 +285,20 @@ impl Client {
             ServerMessage::PeerStatusChanged { roles, meta, peer_id } => {
                 self.handle_peer_status(peer_id, &roles, meta, now);
             }
-            ServerMessage::SessionStarted { peer_id, session_id } => self.handle_session_started(peer_id, session_id),
-            ServerMessage::StartSession { peer_id, session_id, offer } => {
+            ServerMessage::SessionStarted { peer_id, session_id } => {
+                self.handle_session_started(peer_id, session_id)
+            }
+            ServerMessage::StartSession {
+                peer_id,
+                session_id,
+                offer,
+            } => {
                 self.handle_start_session(peer_id, session_id, offer);
             }
             ServerMessage::EndSession { session_id } => self.handle_end_session(session_id, None, now),
-            ServerMessage::EndSessionV1_1 { session_id, error } => self.handle_end_session(session_id, error, now),
+            ServerMessage::EndSessionV1_1 { session_id, error } => {
+                self.handle_end_session(session_id, error, now)
+            }
             ServerMessage::Peer(PeerMessage { session_id, payload }) => self.handle_peer(session_id, payload),
             ServerMessage::List { producers } => self.handle_list(producers, now),
             ServerMessage::ListConsumers { .. } => {}
@@ -355,7 +315,9 @@ impl Client {
         self.own_id = Some(peer_id.clone());
         self.emit(Event::ClientId(peer_id));
         // The version has to be chosen before anything else is said; a server that knows only 1.0 drops it.
-        self.send(ClientMessage::SetProtocolVersion { version: ProtocolVersion::V1_1 });
+        self.send(ClientMessage::SetProtocolVersion {
+            version: ProtocolVersion::V1_1,
+        });
         self.emit(Event::RequestMeta);
     }
 
@@ -365,7 +327,8 @@ impl Client {
         }
         let produces = roles.contains(&Role::Producer);
         if self.config.part == Part::Listener {
-            self.note_producer(peer, meta, produces, true);
+            let event = self.directory.handle_status(peer, meta, produces);
+            event.into_iter().for_each(|event| self.emit(event));
         } else if produces {
             self.watch.handle_producer(&peer, now);
             self.drain_watch();
@@ -374,16 +337,12 @@ impl Client {
 
     fn handle_list(&mut self, producers: Vec<Participant>, now: Duration) {
         let own_id = self.own_id.clone();
-        let others = producers.into_iter().filter(|one| is_id(&one.id) && own_id.as_ref() != Some(&one.id));
+        let others = producers
+            .into_iter()
+            .filter(|one| is_id(&one.id) && own_id.as_ref() != Some(&one.id));
         if self.config.part == Part::Listener {
-            let listed: BTreeMap<_, _> = others.map(|one| (one.id, one.meta)).collect();
-            let gone: Vec<_> = self.producers.keys().filter(|id| !listed.contains_key(*id)).cloned().collect();
-            for peer in gone {
-                self.note_producer(peer, None, false, false);
-            }
-            for (peer, meta) in listed {
-                self.note_producer(peer, meta, true, false);
-            }
+            let events = self.directory.handle_list(others);
+            events.into_iter().for_each(|event| self.emit(event));
         } else {
             let ids: Vec<_> = others.map(|one| one.id).collect();
             self.watch.handle_list(&ids, now);
@@ -391,32 +350,14 @@ impl Client {
         }
     }
 
-    /// Keeps a listener's list of producers and tells of changes only.
-    fn note_producer(&mut self, peer: String, meta: Option<Value>, produces: bool, announced: bool) {
-        if !produces {
-            if let Some(known) = self.producers.remove(&peer) {
-                self.emit(Event::ProducerRemoved { peer, meta: meta.or(known) });
-            }
-            return;
-        }
-        let known = self.producers.get(&peer);
-        if known == Some(&meta) {
-            return;
-        }
-        let new = announced && known.is_none();
-        if known.is_none() && self.producers.len() >= MAX_PRODUCERS {
-            tracing::debug!("too many producers: one more is not shown");
-            return;
-        }
-        self.producers.insert(peer.clone(), meta.clone());
-        self.emit(Event::ProducerAdded { peer, meta, new });
-    }
-
     fn handle_start_session(&mut self, peer: String, session: String, offer: Option<String>) {
         if self.config.part != Part::Producer || !is_id(&peer) || !is_id(&session) {
             tracing::debug!("ignored a request for a session");
         } else if self.sessions.len() >= MAX_SESSIONS {
-            self.send_end(&session, Some("too-many-sessions: this producer has no room for another session"));
+            self.send_end(
+                &session,
+                Some("too-many-sessions: this producer has no room for another session"),
+            );
         } else if self.sessions.insert(session.clone()) {
             self.emit(Event::SessionRequested { session, peer, offer });
         }
@@ -449,7 +390,10 @@ impl Client {
 
     fn handle_end_session(&mut self, session: String, error: Option<String>, now: Duration) {
         if self.sessions.remove(&session) {
-            self.emit(Event::SessionEnded { session: session.clone(), error: error.as_deref().map(quoted) });
+            self.emit(Event::SessionEnded {
+                session: session.clone(),
+                error: error.as_deref().map(quoted),
+            });
             self.watch.handle_ended(&session, now);
             self.drain_watch();
         }
@@ -460,7 +404,10 @@ impl Client {
             self.drain_watch();
         } else if self.quote_at <= now {
             self.quote_at = now + WARNING_INTERVAL;
-            self.emit(Event::Warning(format!("The signalling server says: {}", quoted(details))));
+            self.emit(Event::Warning(format!(
+                "The signalling server says: {}",
+                quoted(details)
+            )));
         } else {
             tracing::debug!("the signalling server complains too often");
         }
@@ -470,7 +417,9 @@ impl Client {
 /// The connection.
 impl Client {
     fn dial(&mut self, now: Duration) {
-        self.link = Link::Dialling { deadline: now + DIAL_TIMEOUT };
+        self.link = Link::Dialling {
+            deadline: now + DIAL_TIMEOUT,
+        };
         self.commands.push_back(Command::Dial);
     }
 
@@ -516,14 +465,18 @@ impl Client {
         {
             self.backoff.reset();
         }
-        self.link = Link::Waiting { until: now + self.backoff.next_delay() };
+        self.link = Link::Waiting {
+            until: now + self.backoff.next_delay(),
+        };
         self.own_id = None;
         self.sessions.clear();
         self.watch.handle_lost();
         if std::mem::replace(&mut self.outage, true) {
             tracing::debug!(reason, "the signalling server still cannot be reached");
         } else {
-            self.emit(Event::ConnectionLost(format!("The signalling server cannot be reached: {reason}; trying again")));
+            self.emit(Event::ConnectionLost(format!(
+                "The signalling server cannot be reached: {reason}; trying again"
+            )));
         }
     }
 
@@ -543,7 +496,10 @@ impl Client {
         let session_id = session.to_owned();
         if let Some(error) = error {
             let error = Some(error.to_owned());
-            self.send(ClientMessage::EndSessionV1_1 { session_id: session_id.clone(), error });
+            self.send(ClientMessage::EndSessionV1_1 {
+                session_id: session_id.clone(),
+                error,
+            });
         }
         self.send(ClientMessage::EndSession { session_id });
     }
@@ -551,7 +507,10 @@ impl Client {
     /// Ends a session at both ends.
     fn fail_session(&mut self, session: &str, reason: &str, now: Duration) {
         self.end_session(session, Some(reason), now);
-        self.emit(Event::SessionEnded { session: session.to_owned(), error: Some(reason.to_owned()) });
+        self.emit(Event::SessionEnded {
+            session: session.to_owned(),
+            error: Some(reason.to_owned()),
+        });
     }
 
     fn send_to_peer(&mut self, session: &str, payload: PeerPayload) {
@@ -569,9 +528,13 @@ impl Client {
             match command {
                 watch::Command::SetRoles { roles, meta } => self.send_status(roles, meta),
                 watch::Command::List => self.send(ClientMessage::List),
-                watch::Command::Start { peer_id } => self.send(ClientMessage::StartSession { peer_id, offer: None }),
+                watch::Command::Start { peer_id } => {
+                    self.send(ClientMessage::StartSession { peer_id, offer: None })
+                }
                 watch::Command::Abandon { session } => {
-                    let error = Some("connection-lost: the server was lost before the session was connected".to_owned());
+                    let error = Some(
+                        "connection-lost: the server was lost before the session was connected".to_owned(),
+                    );
                     self.emit(Event::SessionEnded { session, error });
                 }
                 watch::Command::Warn(sentence) => self.emit(Event::Warning(sentence)),
@@ -595,10 +558,15 @@ fn is_id(text: &str) -> bool {
 
 fn is_candidate(ice: &Ice) -> bool {
     let mid = ice.sdp_mid.as_deref().unwrap_or_default();
-    [&ice.candidate, mid].iter().all(|text| text.len() <= MAX_CANDIDATE && !text.contains('\0'))
+    [&ice.candidate, mid]
+        .iter()
+        .all(|text| text.len() <= MAX_CANDIDATE && !text.contains('\0'))
 }
 
 /// A stranger's sentence, short and on one line.
 fn quoted(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(MAX_COMPLAINT).collect()
+    text.chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .take(MAX_COMPLAINT)
+        .collect()
 }

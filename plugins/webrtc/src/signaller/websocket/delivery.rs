@@ -34,7 +34,9 @@ pub(super) fn start(runtime: &Handle, signaller: &Signaller, mut outlet: Outlet)
 }
 
 fn deliver(signaller: &glib::WeakRef<Signaller>, event: Event, outlet: &Outlet) {
-    let Some(signaller) = signaller.upgrade() else { return };
+    let Some(signaller) = signaller.upgrade() else {
+        return;
+    };
     if !outlet.live.load(Ordering::SeqCst) {
         return;
     }
@@ -49,22 +51,39 @@ fn deliver(signaller: &glib::WeakRef<Signaller>, event: Event, outlet: &Outlet) 
             signaller.imp().set_client_id(Some(id), &outlet.live);
         }
         Event::RequestMeta => wish(Wish::Meta(requested_meta(&signaller))),
-        Event::SessionRequested { session, peer, offer: None } => {
+        Event::SessionRequested {
+            session,
+            peer,
+            offer: None,
+        } => {
             signaller.emit_session_requested(&session, &peer, None);
         }
-        Event::SessionRequested { session, peer, offer: Some(offer) } => {
-            match description(SdpType::Offer, &offer) {
-                Some(offer) => signaller.emit_session_requested(&session, &peer, Some(&offer)),
-                None => wish(Wish::BadDescription { session, announced: false }),
-            }
-        }
+        Event::SessionRequested {
+            session,
+            peer,
+            offer: Some(offer),
+        } => match description(SdpType::Offer, &offer) {
+            Some(offer) => signaller.emit_session_requested(&session, &peer, Some(&offer)),
+            None => wish(Wish::BadDescription {
+                session,
+                announced: false,
+            }),
+        },
         Event::SessionStarted { session, peer } => signaller.emit_session_started(&session, &peer),
         Event::Description { session, sdp } => match description(sdp.kind, &sdp.sdp) {
             Some(description) => signaller.emit_session_description(&session, &description),
-            None => wish(Wish::BadDescription { session, announced: true }),
+            None => wish(Wish::BadDescription {
+                session,
+                announced: true,
+            }),
         },
         Event::Candidate { session, ice } => {
-            signaller.emit_handle_ice(&session, ice.sdp_m_line_index, ice.sdp_mid.as_deref(), &ice.candidate);
+            signaller.emit_handle_ice(
+                &session,
+                ice.sdp_m_line_index,
+                ice.sdp_mid.as_deref(),
+                &ice.candidate,
+            );
         }
         Event::SessionEnded { session, error } => {
             signaller.emit_session_ended(&session, error.as_deref());

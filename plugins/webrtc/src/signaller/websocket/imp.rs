@@ -11,8 +11,9 @@ use weir_protocol::{Ice, Sdp, SdpType};
 
 use super::address;
 use super::client::{Config, Part, Target};
-use super::connector::{Connector, Trust};
+use super::connector::Connector;
 use super::shell::{Run, Wish};
+use super::tls::Trust;
 use super::{CAT, SignallerRole, delivery};
 use crate::runtime;
 use crate::signaller::{Signallable, SignallableExt, SignallableImpl};
@@ -28,6 +29,8 @@ struct Settings {
     connect_to_first_producer: bool,
     keep_watching: bool,
     cafile: Option<String>,
+    /// Whether the first certificate of `cafile` is the server's own, and nothing else counts.
+    trusts_exactly: bool,
     insecure_tls: bool,
     headers: Option<gst::Structure>,
     reconnect: bool,
@@ -42,6 +45,7 @@ impl Default for Settings {
             connect_to_first_producer: false,
             keep_watching: false,
             cafile: None,
+            trusts_exactly: false,
             insecure_tls: false,
             headers: None,
             reconnect: true,
@@ -73,15 +77,15 @@ impl ObjectSubclass for Signaller {
 impl ObjectImpl for Signaller {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            fn string<'a>(
-                name: &'a str,
-                nick: &'a str,
-                blurb: &'a str,
-            ) -> glib::ParamSpecStringBuilder<'a> {
+            fn string<'a>(name: &'a str, nick: &'a str, blurb: &'a str) -> glib::ParamSpecStringBuilder<'a> {
                 glib::ParamSpecString::builder(name).nick(nick).blurb(blurb)
             }
             let flag = |name: &str, nick: &str, blurb: &str, default| {
-                glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb).default_value(default).build()
+                glib::ParamSpecBoolean::builder(name)
+                    .nick(nick)
+                    .blurb(blurb)
+                    .default_value(default)
+                    .build()
             };
             vec![
                 glib::ParamSpecOverride::for_interface::<Signallable>("manual-sdp-munging"),
@@ -92,7 +96,12 @@ impl ObjectImpl for Signaller {
                     .nick("Role")
                     .blurb("What to register as")
                     .build(),
-                string("producer-peer-id", "Producer", "Whom a consumer watches; it is waited for").build(),
+                string(
+                    "producer-peer-id",
+                    "Producer",
+                    "Whom a consumer watches; it is waited for",
+                )
+                .build(),
                 flag(
                     "connect-to-first-producer",
                     "Connect to the first producer",
@@ -111,7 +120,12 @@ impl ObjectImpl for Signaller {
                     "PEM file with the only certificates that are trusted, instead of the system's",
                 )
                 .build(),
-                flag("insecure-tls", "Insecure TLS", "Whether any certificate of the server's is taken", false),
+                flag(
+                    "insecure-tls",
+                    "Insecure TLS",
+                    "Whether any certificate of the server's is taken",
+                    false,
+                ),
                 glib::ParamSpecBoxed::builder::<gst::Structure>("headers")
                     .nick("Headers")
                     .blurb("Headers to add to the HTTP request, such as authorization")
@@ -122,9 +136,13 @@ impl ObjectImpl for Signaller {
                     "Whether to dial again when the server cannot be reached; if not, that is an error",
                     true,
                 ),
-                string("client-id", "Client id", "The id that the server gave; changes with every connection")
-                    .read_only()
-                    .build(),
+                string(
+                    "client-id",
+                    "Client id",
+                    "The id that the server gave; changes with every connection",
+                )
+                .read_only()
+                .build(),
             ]
         });
         &PROPERTIES
@@ -142,7 +160,10 @@ impl ObjectImpl for Signaller {
             "producer-peer-id" => settings.producer_peer_id = value.get().unwrap_or_default(),
             "connect-to-first-producer" => settings.connect_to_first_producer = get_flag(),
             "keep-watching" => settings.keep_watching = get_flag(),
-            "cafile" => settings.cafile = value.get().unwrap_or_default(),
+            "cafile" => {
+                settings.cafile = value.get().unwrap_or_default();
+                settings.trusts_exactly = false;
+            }
             "insecure-tls" => settings.insecure_tls = get_flag(),
             "headers" => settings.headers = value.get().unwrap_or_default(),
             "reconnect" => settings.reconnect = get_flag(),
@@ -207,12 +228,19 @@ impl SignallableImpl for Signaller {
             WebRTCSDPType::Offer => SdpType::Offer,
             WebRTCSDPType::Answer | WebRTCSDPType::Pranswer => SdpType::Answer,
             kind => {
-                gst::warning!(CAT, imp = self, "nothing was sent: the wire has no description of type {kind:?}");
+                gst::warning!(
+                    CAT,
+                    imp = self,
+                    "nothing was sent: the wire has no description of type {kind:?}"
+                );
                 return;
             }
         };
         match description.sdp().as_text() {
-            Ok(sdp) => self.wish(Wish::SendDescription { session: session_id.to_owned(), sdp: Sdp { kind, sdp } }),
+            Ok(sdp) => self.wish(Wish::SendDescription {
+                session: session_id.to_owned(),
+                sdp: Sdp { kind, sdp },
+            }),
             Err(error) => gst::warning!(CAT, imp = self, "nothing was sent: {error}"),
         }
     }
@@ -224,19 +252,30 @@ impl SignallableImpl for Signaller {
             sdp_mid: sdp_mid.map(str::to_owned),
             username_fragment: None,
         };
-        self.wish(Wish::SendCandidate { session: session_id.to_owned(), ice });
+        self.wish(Wish::SendCandidate {
+            session: session_id.to_owned(),
+            ice,
+        });
     }
 
     fn end_session(&self, session_id: &str) {
-        self.wish(Wish::EndSession { session: session_id.to_owned(), error: None });
+        self.wish(Wish::EndSession {
+            session: session_id.to_owned(),
+            error: None,
+        });
     }
 
     fn end_session_with_error(&self, session_id: &str, error: Option<&str>) {
-        self.wish(Wish::EndSession { session: session_id.to_owned(), error: error.map(str::to_owned) });
+        self.wish(Wish::EndSession {
+            session: session_id.to_owned(),
+            error: error.map(str::to_owned),
+        });
     }
 
     fn session_connected(&self, session_id: &str) {
-        self.wish(Wish::SessionConnected { session: session_id.to_owned() });
+        self.wish(Wish::SessionConnected {
+            session: session_id.to_owned(),
+        });
     }
 }
 
@@ -264,9 +303,9 @@ impl Signaller {
         if state.run.as_ref().is_some_and(|run| !run.is_over()) {
             return Ok(Vec::new());
         }
-        let (cafile, insecure) = (settings.cafile.clone(), settings.insecure_tls);
+        let trust = trust(settings);
         let (run, outlet) = Run::start(&runtime, config, move || {
-            Connector::new(&address.url, &headers, &Trust { cafile: cafile.as_deref(), insecure })
+            Connector::new(&address.url, &headers, &trust)
         });
         state.run = Some(run);
         delivery::start(&runtime, &self.obj(), outlet);
@@ -277,6 +316,13 @@ impl Signaller {
         if let Some(run) = &self.state().run {
             run.wish(wish);
         }
+    }
+
+    /// See [`super::Signaller::trust_exactly`].
+    pub(super) fn trust_exactly(&self, file: &str) {
+        let mut settings = self.settings();
+        settings.cafile = Some(file.to_owned());
+        settings.trusts_exactly = true;
     }
 
     /// Takes over the id that the server gave, unless the signaller was stopped meanwhile.
@@ -314,10 +360,23 @@ fn part(settings: &Settings, from_uri: Option<Target>) -> Part {
     }
 }
 
+fn trust(settings: &Settings) -> Trust {
+    match &settings.cafile {
+        _ if settings.insecure_tls => Trust::Anyone,
+        Some(file) if settings.trusts_exactly => Trust::Exactly(file.clone()),
+        Some(file) => Trust::File(file.clone()),
+        None => Trust::System,
+    }
+}
+
 fn headers(structure: Option<&gst::StructureRef>) -> Vec<(String, String)> {
     let text = |value: &glib::Value| match value.get::<String>() {
         Ok(text) => text,
         Err(_) => value.serialize().map(|text| text.to_string()).unwrap_or_default(),
     };
-    structure.into_iter().flat_map(|headers| headers.iter()).map(|(name, value)| (name.to_string(), text(value))).collect()
+    structure
+        .into_iter()
+        .flat_map(|headers| headers.iter())
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect()
 }

@@ -4,7 +4,7 @@
 //!   properties ─► address ─┐
 //!   vfuncs ──► wishes ─► shell ◄─► client (pure)     one task: socket, timer, order of messages
 //!                          │  ▲
-//!                          │  └─ connector: TCP, TLS, HTTP
+//!                          │  └─ connector, tls: TCP, TLS, HTTP
 //!                          ▼
 //!                        events ─► delivery          one task: emits, one signal after the other
 //! ```
@@ -15,8 +15,10 @@ mod connector;
 mod delivery;
 mod imp;
 mod shell;
+mod tls;
 
 use gst::glib;
+use gst::subclass::prelude::ObjectSubclassIsExt;
 
 use super::Signallable;
 
@@ -52,6 +54,14 @@ impl Signaller {
     }
 }
 
+impl Signaller {
+    /// Takes the first certificate in this PEM file for the server's own, and no other, whatever names it has. For a
+    /// server in this process; setting `cafile` undoes it.
+    pub(crate) fn trust_exactly(&self, file: &str) {
+        self.imp().trust_exactly(file);
+    }
+}
+
 impl Default for Signaller {
     fn default() -> Self {
         glib::Object::new()
@@ -60,7 +70,7 @@ impl Default for Signaller {
 
 /// What a signaller registers as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[repr(u32)]
+#[repr(i32)]
 #[enum_type(name = "WeirSignallerRole")]
 pub enum SignallerRole {
     /// Receives media.
@@ -76,5 +86,9 @@ pub enum SignallerRole {
 }
 
 static CAT: std::sync::LazyLock<gst::DebugCategory> = std::sync::LazyLock::new(|| {
-    gst::DebugCategory::new("weirsignaller", gst::DebugColorFlags::empty(), Some("Weir's WebSocket signaller"))
+    gst::DebugCategory::new(
+        "weirsignaller",
+        gst::DebugColorFlags::empty(),
+        Some("Weir's WebSocket signaller"),
+    )
 });

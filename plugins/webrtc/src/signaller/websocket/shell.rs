@@ -84,9 +84,21 @@ impl Run {
             line: Line::Down,
             live: live.clone(),
         };
-        let outlet = Outlet { events: delivered, wishes: wishes.downgrade(), live: live.clone() };
+        let outlet = Outlet {
+            events: delivered,
+            wishes: wishes.downgrade(),
+            live: live.clone(),
+        };
         let task = runtime.spawn(shell.run(prepare, finished));
-        (Self { wishes, live, finished: finish, task }, outlet)
+        (
+            Self {
+                wishes,
+                live,
+                finished: finish,
+                task,
+            },
+            outlet,
+        )
     }
 
     pub(super) fn wish(&self, wish: Wish) {
@@ -124,7 +136,11 @@ impl Drop for Run {
 enum Line {
     Down,
     Opening(Pin<Box<dyn Future<Output = Result<Socket, String>> + Send>>),
-    Up { reader: WebSocketReceiver<ClientStream<TcpStream>>, outgoing: mpsc::Sender<Message>, writer: Writer },
+    Up {
+        reader: WebSocketReceiver<ClientStream<TcpStream>>,
+        outgoing: mpsc::Sender<Message>,
+        writer: Writer,
+    },
 }
 
 /// The task that writes; it ends with this.
@@ -138,7 +154,7 @@ impl Drop for Writer {
 
 /// What happened on the line.
 enum Fact {
-    Opened(Socket),
+    Opened(Box<Socket>),
     Text(String),
     Traffic,
     Closed(String),
@@ -171,7 +187,8 @@ impl Shell {
         let connector = match tokio::task::spawn_blocking(prepare).await {
             Ok(Ok(connector)) => Some(connector),
             Ok(Err(error)) => {
-                self.client.handle_misconfigured(&format!("The signaller cannot be used: {error}"));
+                self.client
+                    .handle_misconfigured(&format!("The signaller cannot be used: {error}"));
                 None
             }
             Err(_) => None,
@@ -261,10 +278,14 @@ impl Shell {
     fn handle_fact(&mut self, fact: Fact, now: Duration) {
         match fact {
             Fact::Opened(socket) => {
-                let (sender, reader) = socket.split();
+                let (sender, reader) = (*socket).split();
                 let (outgoing, queue) = mpsc::channel(OUTGOING);
                 let writer = Writer(tokio::spawn(write(sender, queue)));
-                self.line = Line::Up { reader, outgoing, writer };
+                self.line = Line::Up {
+                    reader,
+                    outgoing,
+                    writer,
+                };
                 self.client.handle_connected(now);
             }
             Fact::Text(text) => self.client.handle_text(&text, now),
@@ -277,7 +298,9 @@ impl Shell {
     }
 
     fn send(&mut self, message: Message) {
-        let Line::Up { outgoing, .. } = &self.line else { return };
+        let Line::Up { outgoing, .. } = &self.line else {
+            return;
+        };
         if let Err(mpsc::error::TrySendError::Full(_)) = outgoing.try_send(message) {
             self.line = Line::Down;
             let now = self.now();
@@ -289,7 +312,12 @@ impl Shell {
     /// Sends what is left, says goodbye and waits for the server to do so too: to close a socket while there is
     /// something to read can make the other end lose what was sent.
     async fn farewell(&mut self) {
-        if let Line::Up { mut reader, outgoing, mut writer } = std::mem::replace(&mut self.line, Line::Down) {
+        if let Line::Up {
+            mut reader,
+            outgoing,
+            mut writer,
+        } = std::mem::replace(&mut self.line, Line::Down)
+        {
             drop(outgoing);
             let _ = timeout(FAREWELL, async {
                 let _ = (&mut writer.0).await;
@@ -308,7 +336,7 @@ async fn next_fact(line: &mut Line) -> Fact {
     match line {
         Line::Down => pending().await,
         Line::Opening(opening) => match opening.await {
-            Ok(socket) => Fact::Opened(socket),
+            Ok(socket) => Fact::Opened(Box::new(socket)),
             Err(reason) => Fact::Closed(reason),
         },
         Line::Up { reader, writer, .. } => tokio::select! {
@@ -330,7 +358,12 @@ async fn next_fact(line: &mut Line) -> Fact {
 fn farewell_of(frame: Option<CloseFrame>) -> String {
     match frame {
         Some(frame) if !frame.reason.is_empty() => {
-            let reason: String = frame.reason.chars().filter(|char| !char.is_control()).take(120).collect();
+            let reason: String = frame
+                .reason
+                .chars()
+                .filter(|char| !char.is_control())
+                .take(120)
+                .collect();
             format!("it closed the connection: {reason}")
         }
         Some(_) | None => describe(&WsError::ConnectionClosed),

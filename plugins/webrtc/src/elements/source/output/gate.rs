@@ -16,7 +16,7 @@ use super::chain::{Blueprint, Chain};
 use super::format::PayloadFormat;
 use super::shape::Shape;
 use super::{Hooks, OutputEvent};
-use crate::elements::source::lock;
+use crate::lock;
 
 /// Most pads of webrtcbin that one m-line may have in a session.
 const MAX_GATES: usize = 32;

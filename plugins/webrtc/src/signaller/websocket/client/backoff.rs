@@ -17,7 +17,10 @@ pub(super) struct Backoff {
 
 impl Backoff {
     pub(super) fn new(seed: u64) -> Self {
-        Self { rng: SmallRng::seed_from_u64(seed), next: FIRST }
+        Self {
+            rng: SmallRng::seed_from_u64(seed),
+            next: FIRST,
+        }
     }
 
     pub(super) fn next_delay(&mut self) -> Duration {
@@ -42,7 +45,10 @@ mod tests {
         let mut full = FIRST;
         for _ in 0..12 {
             let delay = backoff.next_delay();
-            assert!((full / 2..=full).contains(&delay), "{delay:?} should be between half of {full:?} and all of it");
+            assert!(
+                (full / 2..=full).contains(&delay),
+                "{delay:?} should be between half of {full:?} and all of it"
+            );
             full = (full * 2).min(LONGEST);
         }
         assert_eq!(full, LONGEST);

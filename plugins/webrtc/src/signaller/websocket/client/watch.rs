@@ -27,11 +27,18 @@ const LONGEST_RETRY: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Command {
-    SetRoles { roles: Vec<Role>, meta: Option<Value> },
+    SetRoles {
+        roles: Vec<Role>,
+        meta: Option<Value>,
+    },
     List,
-    Start { peer_id: String },
+    Start {
+        peer_id: String,
+    },
     /// The session can never be connected: tell the element that it is over.
-    Abandon { session: String },
+    Abandon {
+        session: String,
+    },
     Warn(String),
 }
 
@@ -86,8 +93,14 @@ impl Watch {
     pub(super) fn handle_registering(&mut self, meta: Option<Value>, now: Duration) {
         self.meta = meta;
         self.roles = None;
-        if let State::Watching { session, connected: false } = &self.state {
-            self.commands.push_back(Command::Abandon { session: session.clone() });
+        if let State::Watching {
+            session,
+            connected: false,
+        } = &self.state
+        {
+            self.commands.push_back(Command::Abandon {
+                session: session.clone(),
+            });
             self.state = State::Idle;
         }
         let watching = matches!(self.state, State::Watching { .. });
@@ -182,7 +195,9 @@ impl Watch {
 
     /// The server refused something. Returns whether it was the session that we asked for.
     pub(super) fn handle_complaint(&mut self, details: &str, code: Option<&str>, now: Duration) -> bool {
-        let State::Starting { peer, .. } = &self.state else { return false };
+        let State::Starting { peer, .. } = &self.state else {
+            return false;
+        };
         let missing = details.contains(peer.as_str()) && details.contains("not found");
         let idle = details.starts_with("Missing a producer");
         if !missing && !idle && code.is_none_or(|code| !REFUSALS.contains(&code)) {
@@ -190,7 +205,10 @@ impl Watch {
         }
         if !self.warned {
             self.warned = true;
-            let sentence = format!("The producer {peer:?} cannot be watched yet: {}; waiting for it", super::quoted(details));
+            let sentence = format!(
+                "The producer {peer:?} cannot be watched yet: {}; waiting for it",
+                super::quoted(details)
+            );
             self.commands.push_back(Command::Warn(sentence));
         }
         self.listen();
@@ -237,13 +255,21 @@ impl Watch {
     }
 
     fn start(&mut self, peer: String, now: Duration) {
-        self.commands.push_back(Command::Start { peer_id: peer.clone() });
-        self.state = State::Starting { peer, deadline: now + START_TIMEOUT };
+        self.commands.push_back(Command::Start {
+            peer_id: peer.clone(),
+        });
+        self.state = State::Starting {
+            peer,
+            deadline: now + START_TIMEOUT,
+        };
     }
 
     fn watching(&mut self, session: &str) {
         self.warned = false;
-        self.state = State::Watching { session: session.to_owned(), connected: false };
+        self.state = State::Watching {
+            session: session.to_owned(),
+            connected: false,
+        };
     }
 
     fn listen(&mut self) {
@@ -254,19 +280,26 @@ impl Watch {
     /// A listener learns of those that come; the list says who is there already. A list that the server owes us for
     /// too long is asked for again.
     fn list(&mut self, now: Duration) {
-        self.state = State::Searching { retry_at: Some(now + LONGEST_RETRY) };
+        self.state = State::Searching {
+            retry_at: Some(now + LONGEST_RETRY),
+        };
         self.commands.push_back(Command::List);
     }
 
     fn retry_later(&mut self, now: Duration) {
-        self.state = State::Searching { retry_at: Some(now + self.retry) };
+        self.state = State::Searching {
+            retry_at: Some(now + self.retry),
+        };
         self.retry = (self.retry * 2).min(LONGEST_RETRY);
     }
 
     fn set_roles(&mut self, roles: Vec<Role>) {
         if self.roles.as_ref() != Some(&roles) {
             self.roles = Some(roles.clone());
-            self.commands.push_back(Command::SetRoles { roles, meta: self.meta.clone() });
+            self.commands.push_back(Command::SetRoles {
+                roles,
+                meta: self.meta.clone(),
+            });
         }
     }
 }
