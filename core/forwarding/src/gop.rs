@@ -195,7 +195,7 @@ impl<P> CatchUp<P> {
         }
         let frame = self.waiting.pop_front()?;
         self.waiting_size -= frame.size;
-        // From now on, not from when it was due: a late poll must not be made up for by a burst.
+        // Counted from this poll, not from when it was due: a late poll must not be made up for by a burst.
         self.next_at = if self.rate == Bitrate::ZERO {
             now
         } else {
@@ -231,7 +231,7 @@ impl<P> CatchUp<P> {
         self.waiting_size = DataSize::ZERO;
     }
 
-    /// By how many ticks the frame, which is no longer waiting, is moved towards the newest one that waits.
+    /// By how many ticks the frame, which has just left the queue, is moved towards the newest one that waits.
     fn shift(&self, frame: &Frame<P>) -> u32 {
         let Some(newest) = self.waiting.back() else {
             return 0;

@@ -14,7 +14,8 @@ pub type Head = ArrayVec<u8, MAX_HEAD>;
 /// Header extensions of an outgoing stream: ids (1 to 255, as negotiated) and values.
 ///
 /// Written in the one-byte form of RFC 8285 §4.2, or in the two-byte form (§4.3) if an id is above 14 or a value is
-/// longer than 16 bytes.
+/// longer than 16 bytes. GStreamer's RTP session writes transport-wide sequence numbers into the one-byte form only: with
+/// a long mid, or a TWCC id above 14, there is no feedback.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extensions {
     /// The m-line's identification tag (RFC 8843 §15).

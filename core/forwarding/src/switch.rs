@@ -18,10 +18,18 @@ pub enum Verdict {
     Drop,
 }
 
+/// How far a switch may step back in time, in ticks: 100 ms of video.
+const MAX_STEP_BACK: i32 = 9_000;
+
 /// The rendition a viewer gets of one stream, and the one it should get.
 ///
-/// It starts and switches at key frames of the target that are newer than what was sent; until then the viewer
-/// keeps what it has.
+/// It starts and switches at key frames of the target; until then the viewer keeps what it has.
+///
+/// A key frame of an instant that was sent already, or one shortly before, is taken too: renditions of one stream are
+/// encoded side by side, and the larger one is usually later. The same instant is then seen twice, the second time
+/// better, and the [`Rewriter`](crate::Rewriter) keeps the timestamps increasing. That is cheaper for everybody than a
+/// second key frame, which would be as late as the first. Only one that is older than 100 ms is not switched to, once:
+/// if the next one is as late, so is the encoder.
 #[derive(Clone, Debug, Default)]
 pub struct RenditionSwitch {
     target: Option<RenditionId>,
@@ -30,7 +38,7 @@ pub struct RenditionSwitch {
     last: Option<RtpTimestamp>,
     /// A frame of the current rendition was lost to this viewer: only a key frame helps.
     broken: bool,
-    /// A key frame of the target came too late to be newer than what was sent.
+    /// A key frame of the target was too old.
     missed: bool,
 }
 
@@ -54,7 +62,8 @@ impl RenditionSwitch {
 
     /// Judges a frame, by the rendition it is of and the timestamp it would be sent with.
     ///
-    /// Feed frames of the target and of the current rendition; those of others are dropped.
+    /// Feed frames of the target and of the current rendition; those of others are dropped. After a key frame that
+    /// was dropped, ask [`RenditionSwitch::wants_key_frame`] again.
     pub fn handle_frame(&mut self, rendition: RenditionId, key: bool, timestamp: RtpTimestamp) -> Verdict {
         let is_current = self.current == Some(rendition);
         if self.target.is_none() {
@@ -68,9 +77,10 @@ impl RenditionSwitch {
         if !key || !is_wanted {
             return Verdict::Drop;
         }
-        let is_newer = self.last.is_none_or(|last| timestamp.is_newer_than(last));
-        if !is_newer && !self.missed {
-            // The target's encoder may always be behind the current one's: the second key frame is taken as it is.
+        let is_too_old = self
+            .last
+            .is_some_and(|last| last.distance(timestamp) > MAX_STEP_BACK);
+        if is_too_old && !self.missed {
             self.missed = true;
             return Verdict::Drop;
         }
@@ -89,7 +99,7 @@ impl RenditionSwitch {
         self.broken = self.current.is_some();
     }
 
-    /// A rendition has ended: the viewer is no longer on it, nor wants it.
+    /// A rendition has ended: the viewer is not on it any more, nor wants it.
     pub fn handle_rendition_gone(&mut self, rendition: RenditionId) {
         if self.current == Some(rendition) {
             self.current = None;
@@ -172,16 +182,29 @@ mod tests {
     }
 
     #[test]
-    fn a_key_frame_of_an_instant_that_was_sent_already_is_not_switched_to() {
+    fn a_key_frame_of_an_instant_that_was_sent_already_is_switched_to() {
         let mut switch = on_low();
         switch.set_target(Some(HIGH));
+        assert_eq!(switch.handle_frame(HIGH, true, RtpTimestamp(3_000)), SWITCHED);
         assert_eq!(
-            switch.handle_frame(HIGH, true, RtpTimestamp(3_000)),
+            switch.handle_frame(LOW, false, RtpTimestamp(6_000)),
             Verdict::Drop
         );
-        assert_eq!(switch.wants_key_frame(), Some(HIGH), "another one is needed");
-        assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(6_000)), SENT);
-        assert_eq!(switch.handle_frame(HIGH, true, RtpTimestamp(9_000)), SWITCHED);
+        assert_eq!(switch.handle_frame(HIGH, false, RtpTimestamp(6_000)), SENT);
+    }
+
+    #[test]
+    fn a_switch_steps_back_by_100_ms_at_most() {
+        for (sent, expected) in [(12_000, SWITCHED), (12_001, Verdict::Drop)] {
+            let mut switch = on_low();
+            switch.set_target(Some(HIGH));
+            assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(sent)), SENT);
+            assert_eq!(
+                switch.handle_frame(HIGH, true, RtpTimestamp(3_000)),
+                expected,
+                "3000 after {sent}"
+            );
+        }
     }
 
     #[test]
@@ -189,14 +212,28 @@ mod tests {
         let mut switch = on_low();
         switch.set_target(Some(HIGH));
         for (late, expected) in [(0, Verdict::Drop), (3_000, SWITCHED)] {
-            assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(late + 6_000)), SENT);
+            assert_eq!(switch.handle_frame(LOW, false, RtpTimestamp(late + 20_000)), SENT);
+            assert_eq!(switch.wants_key_frame(), Some(HIGH), "it may need another one");
             assert_eq!(switch.handle_frame(HIGH, true, RtpTimestamp(late)), expected);
         }
         assert_eq!(switch.current(), Some(HIGH));
     }
 
     #[test]
-    fn newer_is_meant_across_the_wrap() {
+    fn another_target_has_its_first_chance_too() {
+        let mut switch = on_low();
+        switch.set_target(Some(HIGH));
+        switch.handle_frame(LOW, false, RtpTimestamp(20_000));
+        assert_eq!(switch.handle_frame(HIGH, true, RtpTimestamp(0)), Verdict::Drop);
+        switch.set_target(Some(RenditionId(3)));
+        assert_eq!(
+            switch.handle_frame(RenditionId(3), true, RtpTimestamp(0)),
+            Verdict::Drop
+        );
+    }
+
+    #[test]
+    fn time_goes_on_across_the_wrap() {
         let mut switch = RenditionSwitch::new();
         switch.set_target(Some(LOW));
         switch.handle_frame(LOW, true, RtpTimestamp(u32::MAX - 10));

@@ -284,3 +284,6 @@ impl fmt::Display for CandidateKind {
         f.pad(name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,3 +51,6 @@ pub fn choose_codec(
         None => Err(Refusal::NoCommonCodec),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -187,7 +187,8 @@ impl Fmtp {
         Self::default()
     }
 
-    /// Reads `name=value; name=value …`. A part without `=` is a name with an empty value.
+    /// Reads `name=value; name=value …`. A part without `=` is a name with an empty value; one
+    /// without a name is left out.
     pub fn parse(parameters: &str) -> Self {
         let parameter = |part: &str| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -196,8 +197,8 @@ impl Fmtp {
         Self(
             parameters
                 .split(';')
-                .filter(|part| !part.trim().is_empty())
                 .map(parameter)
+                .filter(|(name, _)| !name.is_empty())
                 .collect(),
         )
     }
@@ -259,3 +260,6 @@ impl fmt::Display for Fmtp {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

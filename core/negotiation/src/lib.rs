@@ -21,6 +21,8 @@ mod format;
 mod lifecycle;
 mod offer;
 mod sdp;
+#[cfg(test)]
+mod testing;
 
 pub use answer::{AcceptedFormat, AnswerError, MediaAnswer, read_answer};
 pub use candidate::{

@@ -112,18 +112,22 @@ struct PayloadTypes {
 impl PayloadTypes {
     fn new(session: &Session) -> Self {
         Self {
-            used: session.medias.iter().flat_map(sdp::payload_types).collect(),
+            used: session.medias.iter().flat_map(mentioned).collect(),
             rtx: BTreeMap::new(),
         }
     }
 
-    /// The retransmission format of `codec`: the one it has, or else the first free one of `wished`, or any.
+    /// A retransmission format for `codec` in `media`: the one it has in another m-line, or else the first free one
+    /// of `wished`, or any.
     fn rtx_of(
         &mut self,
+        media: &Media,
         codec: PayloadType,
         wished: impl IntoIterator<Item = PayloadType>,
     ) -> Result<PayloadType, SdpError> {
-        if let Some(rtx) = self.rtx.get(&codec) {
+        if let Some(rtx) = self.rtx.get(&codec)
+            && !mentioned(media).any(|number| number == *rtx)
+        {
             return Ok(*rtx);
         }
         let mut numbers = wished.into_iter().chain(dynamic_payload_types());
@@ -133,6 +137,17 @@ impl PayloadTypes {
         self.rtx.insert(codec, rtx);
         Ok(rtx)
     }
+}
+
+/// The payload types that an m-line has or, without having them, describes.
+fn mentioned(media: &Media) -> impl Iterator<Item = PayloadType> {
+    let described = media
+        .attributes
+        .iter()
+        .filter_map(|attribute| described_format(attribute)?.parse().ok());
+    sdp::payload_types(media)
+        .into_iter()
+        .chain(described.filter_map(PayloadType::new))
 }
 
 /// Every codec gets exactly one retransmission format; those that repair nothing, or what another one repairs, go.
@@ -169,7 +184,7 @@ fn complete_rtx(media: &mut Media, formats: &[Format], numbers: &mut PayloadType
             .find(|format| format.payload_type == number)
             .and_then(|format| format.rtx);
         let next = PayloadType::new(number.number() + 1).filter(|next| next.number() > 96);
-        let rtx = numbers.rtx_of(number, preferred.into_iter().chain(next))?;
+        let rtx = numbers.rtx_of(media, number, preferred.into_iter().chain(next))?;
         add_format(media, number, rtx);
         let lines = [
             ("rtpmap", format!("{rtx} rtx/{}", map.clock_rate)),
@@ -270,12 +285,14 @@ fn add_after_format(
 }
 
 fn describes(attribute: &Attribute, format: &str) -> bool {
-    matches!(attribute.attribute.as_str(), "rtpmap" | "fmtp" | "rtcp-fb")
-        && attribute
-            .value
-            .as_deref()
-            .and_then(|value| value.split(' ').next())
-            == Some(format)
+    described_format(attribute) == Some(format)
+}
+
+fn described_format(attribute: &Attribute) -> Option<&str> {
+    match attribute.attribute.as_str() {
+        "rtpmap" | "fmtp" | "rtcp-fb" => attribute.value.as_deref()?.split(' ').next(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -183,9 +183,7 @@ pub(crate) fn read_sections(session: &Session, for_peer: bool) -> Result<Vec<Sec
 
 impl Section {
     fn read(session: &Session, media: &Media) -> Result<Self, NameError> {
-        let mid = value(&media.attributes, "mid")
-            .map(|mid| Mid::new(mid))
-            .transpose()?;
+        let mid = value(&media.attributes, "mid").map(Mid::new).transpose()?;
         Ok(Self {
             kind: MediaKind::from_sdp(&media.media),
             mid,

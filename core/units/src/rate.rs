@@ -202,7 +202,55 @@ mod tests {
         assert_eq!(Bitrate::from_bps(2_500_042).to_string(), "2500.042 kbit/s");
     }
 
+    #[test]
+    fn a_rate_of_kilobits_is_a_thousand_bits() {
+        assert_eq!(Bitrate::from_kbps(2).bps(), 2_000);
+        assert_eq!(Bitrate::from_kbps(u64::MAX).bps(), u64::MAX, "saturating");
+        assert_eq!(Bitrate::from_kbps(300) * 4, Bitrate::from_kbps(1_200));
+    }
+
+    #[test]
+    fn a_frame_takes_its_time_at_a_rate() {
+        let frame = DataSize::from_bytes(10_350);
+        assert_eq!(
+            frame / Bitrate::from_kbps(2_484),
+            Duration::from_nanos(33_333_334),
+            "rounded up"
+        );
+        assert_eq!(
+            Bitrate::from_kbps(2_484) * Duration::from_millis(1),
+            DataSize::from_bytes(310),
+            "rounded down"
+        );
+    }
+
+    #[test]
+    fn sizes_and_rates_compare() {
+        assert!(DataSize::from_bytes(1) > DataSize::ZERO);
+        assert!(Bitrate::from_bps(999) < Bitrate::from_kbps(1));
+        assert_eq!(
+            Bitrate::from_kbps(4).max(Bitrate::from_kbps(3)),
+            Bitrate::from_kbps(4)
+        );
+    }
+
     proptest! {
+        #[test]
+        fn no_arithmetic_panics(a: u64, b: u64, nanos: u64, times: u32) {
+            let (size, rate, span) = (DataSize::from_bytes(a), Bitrate::from_bps(b), Duration::from_nanos(nanos));
+            let _ = (size + DataSize::from_bytes(b), size - DataSize::from_bytes(b));
+            let _ = (size / span, size / rate, rate * span, rate * times);
+            let _ = (size / Duration::MAX, rate * Duration::MAX);
+        }
+
+        #[test]
+        fn measuring_what_was_sent_at_a_rate_gives_about_that_rate(bps in 10_000_u64..1_000_000_000, millis in 100_u64..10_000) {
+            let span = Duration::from_millis(millis);
+            let measured = (Bitrate::from_bps(bps) * span / span).bps();
+            prop_assert!(measured <= bps);
+            prop_assert!(bps - measured <= 80 + 8_000 / millis, "a byte is all that rounding takes");
+        }
+
         #[test]
         fn sending_at_a_rate_never_exceeds_that_rate(bytes in 1_u64..100_000_000, bps in 1_u64..10_000_000_000) {
             let rate = Bitrate::from_bps(bps);

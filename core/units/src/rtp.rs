@@ -179,7 +179,55 @@ mod tests {
         assert_eq!(PayloadType::MAX.to_string(), "127");
     }
 
+    #[test]
+    fn identifiers_can_be_sorted_and_looked_up() {
+        let streams = std::collections::BTreeMap::from([(Ssrc(2), "audio"), (Ssrc(1), "video")]);
+        assert_eq!(streams.values().copied().collect::<Vec<_>>(), ["video", "audio"]);
+        assert!(PayloadType::new(96) < PayloadType::new(97));
+    }
+
+    #[test]
+    fn a_gap_is_the_distance_to_the_number_that_was_expected() {
+        let expected = SeqNo(65_535).wrapping_add(1);
+        assert_eq!(expected, SeqNo(0));
+        assert_eq!(SeqNo(3).distance(expected), 3, "three packets are missing");
+        assert_eq!(SeqNo(65_535).distance(expected), -1, "a repeat");
+    }
+
+    #[test]
+    fn a_frame_interval_is_the_distance_of_timestamps_across_the_wrap() {
+        let first = RtpTimestamp(u32::MAX - 1_499);
+        let second = first.wrapping_add(3_000);
+        assert_eq!(second, RtpTimestamp(1_500));
+        assert_eq!(second.distance(first), 3_000);
+        assert_eq!(first, second.wrapping_sub(3_000));
+    }
+
     proptest! {
+        #[test]
+        fn of_two_numbers_at_most_one_is_newer(a: u16, b: u16, c: u32, d: u32) {
+            let (a, b) = (SeqNo(a), SeqNo(b));
+            prop_assert!(!(a.is_newer_than(b) && b.is_newer_than(a)));
+            prop_assert_eq!(a.wrapping_add(b.distance(a).cast_unsigned()), b, "the distance leads there");
+            let (c, d) = (RtpTimestamp(c), RtpTimestamp(d));
+            prop_assert!(!(c.is_newer_than(d) && d.is_newer_than(c)));
+            prop_assert_eq!(c.wrapping_add(d.distance(c).cast_unsigned()), d);
+        }
+
+        #[test]
+        fn payload_types_are_exactly_those_of_seven_bits(number: u8) {
+            match PayloadType::try_from(number) {
+                Ok(payload_type) => {
+                    prop_assert!(number < 128);
+                    prop_assert_eq!(payload_type.number(), number);
+                }
+                Err(error) => {
+                    prop_assert!(number >= 128);
+                    prop_assert_eq!(error, PayloadTypeError(number));
+                }
+            }
+        }
+
         #[test]
         fn steps_forward_and_back_cancel_out(start: u16, ts: u32, steps: u16, ticks: u32) {
             prop_assert_eq!(SeqNo(start).wrapping_add(steps).wrapping_sub(steps), SeqNo(start));

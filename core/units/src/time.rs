@@ -126,4 +126,28 @@ mod tests {
         assert_eq!(deadline, Timestamp::from_millis(2_000));
         assert!(deadline > Timestamp::ZERO);
     }
+
+    #[test]
+    fn the_earlier_of_two_deadlines_comes_first() {
+        let deadlines = [
+            Some(Timestamp::from_millis(30)),
+            None,
+            Some(Timestamp::from_millis(20)),
+        ];
+        assert_eq!(
+            deadlines.into_iter().flatten().min(),
+            Some(Timestamp::from_millis(20))
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn spans_add_up(start_ms in 0_u64..1 << 40, first_ms in 0_u64..1 << 30, second_ms in 0_u64..1 << 30) {
+            let (first, second) = (Duration::from_millis(first_ms), Duration::from_millis(second_ms));
+            let start = Timestamp::from_millis(start_ms);
+            proptest::prop_assert_eq!(start + first + second - start, first + second);
+            proptest::prop_assert_eq!((start + first + second).saturating_since(start + first), second);
+            proptest::prop_assert_eq!(start + first - first, start);
+        }
+    }
 }

@@ -169,6 +169,44 @@ fn frames_closer_than_the_spacing_keep_their_own_dates() {
 }
 
 #[test]
+fn dates_increase_also_when_live_frames_come_closer_than_the_spacing() {
+    let cache = cache(1);
+    let mut joiner = cache.catch_up(CatchUpConfig::default(), ms(0)).unwrap();
+    let first = joiner.poll_frame(ms(0)).unwrap().timestamp;
+    assert_eq!(first, RtpTimestamp(FRAME_TICKS - 90));
+    for number in 2..102_u64 {
+        let timestamp = FRAME_TICKS + number as u32;
+        joiner.handle_live_frame(&Arc::new(frame(number, false, timestamp, 10)));
+    }
+    let mut last = first;
+    while let Some(sent) = joiner.poll_timeout().and_then(|due| joiner.poll_frame(due)) {
+        assert!(
+            sent.timestamp.is_newer_than(last),
+            "{} after {last}",
+            sent.timestamp
+        );
+        last = sent.timestamp;
+    }
+    assert_eq!(
+        last,
+        RtpTimestamp(FRAME_TICKS + 101),
+        "the newest keeps its own date"
+    );
+}
+
+#[test]
+fn a_source_whose_time_stands_still_is_not_dated_into_the_future() {
+    let mut cache = GopCache::new(GopCache::<()>::DEFAULT_LIMIT);
+    for number in 0..5_u64 {
+        cache.handle_frame(&Arc::new(frame(number, number == 0, 700, 100)));
+    }
+    let mut joiner = cache.catch_up(CatchUpConfig::default(), ms(0)).unwrap();
+    while let Some(sent) = joiner.poll_timeout().and_then(|due| joiner.poll_frame(due)) {
+        assert_eq!(sent.timestamp, RtpTimestamp(700));
+    }
+}
+
+#[test]
 fn a_key_frame_that_comes_meanwhile_is_jumped_to() {
     let cache = cache(60);
     let mut joiner = cache.catch_up(CatchUpConfig::default(), ms(0)).unwrap();

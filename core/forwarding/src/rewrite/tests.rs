@@ -207,6 +207,36 @@ fn vp8_layer_indices_count_base_layer_frames_and_key_frames() {
 }
 
 #[test]
+fn every_number_goes_round_in_its_own_width() {
+    let payload = Vp8Payload {
+        starts: true,
+        key: true,
+        layer: Some((0, 0)),
+        key_idx: Some(0),
+        ..Vp8Payload::default()
+    };
+    let packet = RtpPacket::with_payload(&payload.to_bytes()).parse(PayloadFormat::Vp8);
+    let mut rewriter = Rewriter::new(OutgoingStream {
+        first_picture_id: 0,
+        first_seq: SeqNo(0),
+        ..stream()
+    });
+    for number in 0..140_000_u32 {
+        rewriter.begin_frame(RtpTimestamp(number.wrapping_mul(90_000)), true);
+        let head = rewriter.rewrite(&packet).head;
+        rewriter.end_frame();
+        assert_eq!(head[2..4], (number as u16).to_be_bytes(), "sequence number");
+        assert_eq!(
+            head[14..16],
+            (number as u16 | 0x8000).to_be_bytes(),
+            "picture id of 15 bits, marked as such"
+        );
+        assert_eq!(head[16], (number + 1) as u8, "TL0PICIDX");
+        assert_eq!(head[17] & 0x1f, (number + 1) as u8 & 0x1f, "KEYIDX");
+    }
+}
+
+#[test]
 fn a_vp9_picture_id_is_rewritten_and_what_follows_is_shared() {
     let payload = [0x80 | 0x20 | 0x08, 0x05, (1 << 5) | 1, 200, 0xab, 0xcd];
     let source = RtpPacket::with_payload(&payload);
