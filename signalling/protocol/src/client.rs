@@ -9,7 +9,7 @@ use crate::{PeerMessage, ProtocolVersion, Role};
 #[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(export))]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ClientMessage {
-    /// Chooses the version of the wire; only as the first message, and once.
+    /// Chooses the version of the wire: once, and before the peer has a session. Meant to be the first message.
     SetProtocolVersion {
         /// The version.
         version: ProtocolVersion,
@@ -33,7 +33,7 @@ pub enum ClientMessage {
         peer_id: String,
         /// An SDP offer, where the consumer offers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "ts", ts(optional))]
+        #[cfg_attr(feature = "ts", ts(optional = nullable))]
         offer: Option<String>,
     },
     /// Ends a session.
@@ -46,8 +46,9 @@ pub enum ClientMessage {
     EndSessionV1_1 {
         /// The session.
         session_id: String,
-        /// What went wrong, if anything did.
+        /// What went wrong, if anything did: a sentence, after a code, a colon and a space where there is a code.
         #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(optional = nullable))]
         error: Option<String>,
     },
     /// Passes a description or a candidate to the session's other member.
@@ -56,4 +57,32 @@ pub enum ClientMessage {
     List,
     /// Asks for the passive consumers.
     ListConsumers,
+}
+
+impl ClientMessage {
+    /// Every `type` that a client may send.
+    pub const KINDS: [&'static str; 8] = [
+        "setProtocolVersion",
+        "setPeerStatus",
+        "startSession",
+        "endSession",
+        "endSessionV1_1",
+        "peer",
+        "list",
+        "listConsumers",
+    ];
+
+    /// The message's `type` on the wire. Fit for logs, unlike the message itself.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SetProtocolVersion { .. } => "setProtocolVersion",
+            Self::SetPeerStatus { .. } => "setPeerStatus",
+            Self::StartSession { .. } => "startSession",
+            Self::EndSession { .. } => "endSession",
+            Self::EndSessionV1_1 { .. } => "endSessionV1_1",
+            Self::Peer(_) => "peer",
+            Self::List => "list",
+            Self::ListConsumers => "listConsumers",
+        }
+    }
 }

@@ -55,7 +55,7 @@ pub struct Sdp {
 #[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(export))]
 #[serde(rename_all = "camelCase")]
 pub struct Ice {
-    /// The `candidate:…` attribute; empty at the end of candidates.
+    /// The `candidate:…` attribute; empty at the end of candidates. The server never parses it.
     pub candidate: String,
     /// The index of the m-line that it belongs to.
     #[serde(rename = "sdpMLineIndex")]
@@ -103,8 +103,65 @@ pub struct EndReason {
     pub text: String,
 }
 
+impl EndReason {
+    /// The reason of a session whose other member went away without a word: its connection broke, fell silent
+    /// or was closed by the server.
+    pub fn peer_lost() -> Self {
+        Self {
+            code: "peer-lost",
+            text: "The connection to the other peer was lost".to_owned(),
+        }
+    }
+
+    /// Takes apart what `endSessionV1_1` carries: the code, where there is one, and the sentence.
+    ///
+    /// Peers that know no codes send any text, so whatever does not begin with a word in lower case and dashes,
+    /// a colon and a space is a sentence as a whole.
+    pub fn split(error: &str) -> (Option<&str>, &str) {
+        let is_code = |code: &str| {
+            code.starts_with(|c: char| c.is_ascii_lowercase())
+                && code
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        };
+        match error.split_once(": ") {
+            Some((code, text)) if is_code(code) => (Some(code), text),
+            _ => (None, error),
+        }
+    }
+}
+
 impl std::fmt::Display for EndReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.code, self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_reason_is_taken_apart_into_what_it_was_made_of() {
+        let reason = EndReason {
+            code: "no-answer",
+            text: "No answer: gave up after 15 s".to_owned(),
+        };
+        let wire = reason.to_string();
+        assert_eq!(EndReason::split(&wire), (Some(reason.code), reason.text.as_str()));
+    }
+
+    #[test]
+    fn text_without_a_code_is_a_sentence_as_a_whole() {
+        for text in [
+            "Internal data stream error.",
+            "Failed: no ICE",
+            "",
+            ": x",
+            "-: x",
+            "no ice: x",
+        ] {
+            assert_eq!(EndReason::split(text), (None, text));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PeerMessage, Role};
+use crate::{ErrorCode, PeerMessage, Role};
 
 /// A peer as lists show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,20 +37,20 @@ pub enum ServerMessage {
         /// The peer.
         peer_id: String,
     },
-    /// To who asked for a session: it exists.
+    /// To the consumer: a session with a producer exists, whichever of the two asked for it.
     SessionStarted {
-        /// The other peer.
+        /// The producer.
         peer_id: String,
         /// The session.
         session_id: String,
     },
-    /// To the producer: somebody opened a session with it.
+    /// To the producer: a session with a consumer exists, whichever of the two asked for it.
     StartSession {
         /// The consumer.
         peer_id: String,
         /// The session.
         session_id: String,
-        /// The consumer's SDP offer, null where the producer shall offer.
+        /// The SDP offer that came with the request, null where the producer shall offer.
         #[serde(default)]
         offer: Option<String>,
     },
@@ -64,7 +64,7 @@ pub enum ServerMessage {
     EndSessionV1_1 {
         /// The session.
         session_id: String,
-        /// What went wrong, if anything did.
+        /// What went wrong, if anything did: a sentence, after a code, a colon and a space where there is a code.
         #[serde(default)]
         error: Option<String>,
     },
@@ -84,9 +84,50 @@ pub enum ServerMessage {
     Error {
         /// A sentence for people. Existing clients know some of these texts.
         details: String,
-        /// A stable identifier: what a program decides by. Absent from servers that know no codes.
+        /// What a program decides by: one of [`ErrorCode`]. Absent from servers that know no codes, and text
+        /// rather than the type because a newer server may know more of them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "ts", ts(optional))]
         code: Option<String>,
     },
+}
+
+impl ServerMessage {
+    /// Every `type` that the server may send.
+    pub const KINDS: [&'static str; 10] = [
+        "welcome",
+        "peerStatusChanged",
+        "sessionStarted",
+        "startSession",
+        "endSession",
+        "endSessionV1_1",
+        "peer",
+        "list",
+        "listConsumers",
+        "error",
+    ];
+
+    /// A refusal.
+    pub fn error(code: ErrorCode, details: impl Into<String>) -> Self {
+        Self::Error {
+            details: details.into(),
+            code: Some(code.as_str().to_owned()),
+        }
+    }
+
+    /// The message's `type` on the wire. Fit for logs, unlike the message itself.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome { .. } => "welcome",
+            Self::PeerStatusChanged { .. } => "peerStatusChanged",
+            Self::SessionStarted { .. } => "sessionStarted",
+            Self::StartSession { .. } => "startSession",
+            Self::EndSession { .. } => "endSession",
+            Self::EndSessionV1_1 { .. } => "endSessionV1_1",
+            Self::Peer(_) => "peer",
+            Self::List { .. } => "list",
+            Self::ListConsumers { .. } => "listConsumers",
+            Self::Error { .. } => "error",
+        }
+    }
 }
