@@ -5,6 +5,7 @@ mod leaving;
 mod playing;
 mod producer;
 mod renegotiating;
+mod serving;
 mod signaller;
 
 /// How long a test waits for what it expects. None passes by waiting.

@@ -6,9 +6,50 @@ use gst::prelude::*;
 use gst_webrtc::{
     WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription,
 };
-use gstweir::signaller::SignallableExt;
+use gstweir::signaller::{Signallable, SignallableExt, Signaller, SignallerRole};
 
 use crate::signaller::{Ask, InProcess};
+
+/// How a producer reaches its consumer.
+#[derive(Clone)]
+enum Wire {
+    /// It is the consumer's signaller.
+    Direct(InProcess),
+    /// Both are clients of a signalling server.
+    Served(Signaller),
+}
+
+impl Wire {
+    fn begin(&self, session: &str) {
+        match self {
+            Self::Direct(signaller) => signaller.emit_session_started(session, "producer"),
+            Self::Served(_) => (),
+        }
+    }
+
+    fn describe(&self, session: &str, description: &WebRTCSessionDescription) {
+        match self {
+            Self::Direct(signaller) => signaller.emit_session_description(session, description),
+            Self::Served(signaller) => signaller.send_session_description(session, description),
+        }
+    }
+
+    fn candidate(&self, session: &str, mline: u32, candidate: &str) {
+        match self {
+            Self::Direct(signaller) => signaller.emit_handle_ice(session, mline, None, candidate),
+            Self::Served(signaller) => signaller.send_ice(session, candidate, mline, None),
+        }
+    }
+
+    fn end(&self, session: &str) {
+        match self {
+            Self::Direct(signaller) => {
+                signaller.emit_session_ended(session, None);
+            }
+            Self::Served(signaller) => signaller.end_session(session, None),
+        }
+    }
+}
 
 /// A stream that a producer sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +114,7 @@ impl Drop for Running {
 
 /// Serves one consumer at a time with `streams`, anew whenever it starts.
 pub struct Producer {
-    signaller: InProcess,
+    wire: Wire,
     inner: Arc<Inner>,
 }
 
@@ -103,22 +144,60 @@ impl Producer {
         });
         let asked = inner.clone();
         let signaller = InProcess::new(move |signaller, ask| asked.handle(signaller, ask));
-        Self { signaller, inner }
+        Self { wire: Wire::Direct(signaller), inner }
     }
 
-    pub fn signaller(&self) -> &InProcess {
-        &self.signaller
+    /// A producer that registers with the signalling server at `uri`.
+    pub fn served(uri: &str, streams: &[Stream]) -> Self {
+        let inner = Self::with(streams, None).inner.clone();
+        let signaller = Signaller::new(SignallerRole::Producer);
+        signaller.set_property("uri", uri);
+        let to = inner.clone();
+        signaller.connect_session_requested(move |signaller, session, _peer, _offer| {
+            let (inner, wire, session) = (to.clone(), Wire::Served(signaller.clone()), session.to_owned());
+            std::thread::spawn(move || inner.begin(&wire, &session));
+        });
+        let to = inner.clone();
+        signaller.connect_session_description(move |_, _session, answer| to.answered(&answer));
+        let to = inner.clone();
+        signaller.connect_handle_ice(move |_, _session, mline, _mid, candidate| to.candidate(mline, candidate));
+        let to = inner.clone();
+        signaller.connect_session_ended(move |_, _session, error| {
+            to.ended(error.map(str::to_owned));
+            true
+        });
+        signaller.start();
+        Self { wire: Wire::Served(signaller), inner }
+    }
+
+    /// The consumer's signaller.
+    pub fn signaller(&self) -> &Signallable {
+        match &self.wire {
+            Wire::Direct(signaller) => signaller.upcast_ref(),
+            Wire::Served(signaller) => signaller.upcast_ref(),
+        }
+    }
+
+    /// The id that the signalling server knows it by.
+    pub fn wait_for_id(&self) -> String {
+        let deadline = std::time::Instant::now() + crate::PATIENCE;
+        loop {
+            if let Some(id) = self.signaller().property::<Option<String>>("client-id") {
+                return id;
+            }
+            assert!(std::time::Instant::now() < deadline, "the server gave no id");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     /// Starts a session with the consumer; what it does by itself when the consumer starts.
     pub fn begin(&self) {
-        self.inner.begin(&self.signaller);
+        self.inner.begin_next(&self.wire);
     }
 
     /// Ends the session, as one does who leaves.
     pub fn leave(&self) {
-        let session = self.session();
-        self.signaller.emit_session_ended(&session, None);
+        self.wire.end(&self.session());
         self.inner.stop();
     }
 
@@ -135,7 +214,7 @@ impl Producer {
             add_branch(&running.pipeline, &running.webrtcbin, stream);
             running.webrtcbin.clone()
         };
-        self.inner.offer(&self.signaller, &webrtcbin);
+        self.inner.offer(&self.wire, &webrtcbin);
     }
 
     /// Takes the stream of an m-line out of use, and offers that.
@@ -144,12 +223,12 @@ impl Producer {
         webrtcbin
             .emit_by_name::<WebRTCRTPTransceiver>("get-transceiver", &[&mline])
             .set_direction(WebRTCRTPTransceiverDirection::Inactive);
-        self.inner.offer(&self.signaller, &webrtcbin);
+        self.inner.offer(&self.wire, &webrtcbin);
     }
 
     /// Offers what it has offered before.
     pub fn offer_again(&self) {
-        self.inner.offer(&self.signaller, &self.webrtcbin());
+        self.inner.offer(&self.wire, &self.webrtcbin());
     }
 
     pub fn webrtcbin(&self) -> gst::Element {
@@ -189,6 +268,9 @@ impl Producer {
 
 impl Drop for Producer {
     fn drop(&mut self) {
+        if let Wire::Served(signaller) = &self.wire {
+            signaller.stop();
+        }
         self.inner.stop();
     }
 }
@@ -198,37 +280,48 @@ impl Inner {
         match ask {
             Ask::Start => {
                 // As a real signaller would: on another thread.
-                let (inner, signaller) = (self.clone(), signaller.clone());
-                std::thread::spawn(move || inner.begin(&signaller));
+                let (inner, wire) = (self.clone(), Wire::Direct(signaller.clone()));
+                std::thread::spawn(move || inner.begin_next(&wire));
             }
             Ask::Stop => self.stop(),
-            Ask::Description(_, description) => {
-                let webrtcbin = {
-                    let mut state = self.state.lock().unwrap();
-                    state.answers.push(description.sdp().as_text().unwrap());
-                    state.running.as_ref().map(|running| running.webrtcbin.clone())
-                };
-                if let Some(webrtcbin) = webrtcbin {
-                    webrtcbin.emit_by_name::<()>("set-remote-description", &[&description, &None::<gst::Promise>]);
-                }
-            }
-            Ask::Candidate(_, mline, candidate) => {
-                let webrtcbin =
-                    self.state.lock().unwrap().running.as_ref().map(|running| running.webrtcbin.clone());
-                if let Some(webrtcbin) = webrtcbin {
-                    webrtcbin.emit_by_name::<()>("add-ice-candidate", &[&mline, &candidate]);
-                }
-            }
-            Ask::EndSession(_, error) => {
-                self.state.lock().unwrap().ended.push(error);
-                self.stop();
-            }
+            Ask::Description(_, description) => self.answered(&description),
+            Ask::Candidate(_, mline, candidate) => self.candidate(mline, &candidate),
+            Ask::EndSession(_, error) => self.ended(error),
             Ask::Connected(_) => self.state.lock().unwrap().connected = true,
         }
         self.changed.notify_all();
     }
 
-    fn begin(self: &Arc<Self>, signaller: &InProcess) {
+    fn answered(&self, answer: &WebRTCSessionDescription) {
+        self.state.lock().unwrap().answers.push(answer.sdp().as_text().unwrap());
+        self.changed.notify_all();
+        if let Some(webrtcbin) = self.webrtcbin() {
+            webrtcbin.emit_by_name::<()>("set-remote-description", &[answer, &None::<gst::Promise>]);
+        }
+    }
+
+    fn candidate(&self, mline: u32, candidate: &str) {
+        if let Some(webrtcbin) = self.webrtcbin() {
+            webrtcbin.emit_by_name::<()>("add-ice-candidate", &[&mline, &candidate]);
+        }
+    }
+
+    fn ended(&self, error: Option<String>) {
+        self.state.lock().unwrap().ended.push(error);
+        self.changed.notify_all();
+        self.stop();
+    }
+
+    fn webrtcbin(&self) -> Option<gst::Element> {
+        self.state.lock().unwrap().running.as_ref().map(|running| running.webrtcbin.clone())
+    }
+
+    fn begin_next(self: &Arc<Self>, wire: &Wire) {
+        let number = self.state.lock().unwrap().sessions + 1;
+        self.begin(wire, &format!("session-{number}"));
+    }
+
+    fn begin(self: &Arc<Self>, wire: &Wire, session: &str) {
         let pipeline = gst::Pipeline::new();
         let webrtcbin = gst::ElementFactory::make("webrtcbin")
             .property_from_str("bundle-policy", "max-bundle")
@@ -238,15 +331,14 @@ impl Inner {
         for stream in &self.streams {
             add_branch(&pipeline, &webrtcbin, *stream);
         }
-        let session = {
+        {
             let mut state = self.state.lock().unwrap();
             state.sessions += 1;
             state.connected = false;
-            format!("session-{}", state.sessions)
-        };
-        let (to, of) = (signaller.clone(), session.clone());
+        }
+        let (to, of) = (wire.clone(), session.to_owned());
         webrtcbin.connect("on-ice-candidate", false, move |values| {
-            to.emit_handle_ice(&of, values[1].get().unwrap(), None, values[2].get().unwrap());
+            to.candidate(&of, values[1].get().unwrap(), values[2].get().unwrap());
             None
         });
         let counter = Arc::downgrade(self);
@@ -264,10 +356,10 @@ impl Inner {
         }
         let clock = gst::SystemClock::obtain();
         pipeline.use_clock(Some(&clock));
-        signaller.emit_session_started(&session, "producer");
+        wire.begin(session);
         {
             let mut state = self.state.lock().unwrap();
-            state.session = Some(session);
+            state.session = Some(session.to_owned());
             state.running = Some(Running { pipeline: pipeline.clone(), webrtcbin: webrtcbin.clone() });
         }
         pipeline.set_state(gst::State::Playing).unwrap();
@@ -277,16 +369,16 @@ impl Inner {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
         }
-        self.offer(signaller, &webrtcbin);
+        self.offer(wire, &webrtcbin);
     }
 
-    fn offer(self: &Arc<Self>, signaller: &InProcess, webrtcbin: &gst::Element) {
+    fn offer(self: &Arc<Self>, wire: &Wire, webrtcbin: &gst::Element) {
         for pad in webrtcbin.sink_pads() {
             while pad.current_caps().is_none() {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
         }
-        let (inner, signaller, sender) = (self.clone(), signaller.clone(), webrtcbin.clone());
+        let (inner, wire, sender) = (self.clone(), wire.clone(), webrtcbin.clone());
         let promise = gst::Promise::with_change_func(move |reply| {
             let offer = reply.unwrap().unwrap().get::<WebRTCSessionDescription>("offer").unwrap();
             sender.emit_by_name::<()>("set-local-description", &[&offer, &None::<gst::Promise>]);
@@ -297,10 +389,7 @@ impl Inner {
             let session = inner.state.lock().unwrap().session.clone().unwrap();
             let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes());
             let sdp = sdp.unwrap_or_else(|_| gst_sdp::SDPMessage::new());
-            signaller.emit_session_description(
-                &session,
-                &WebRTCSessionDescription::new(WebRTCSDPType::Offer, sdp),
-            );
+            wire.describe(&session, &WebRTCSessionDescription::new(WebRTCSDPType::Offer, sdp));
         });
         webrtcbin.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
     }
