@@ -1,5 +1,8 @@
 //! With the real signalling server between, and by URI.
 
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
 use gst::prelude::*;
 use gstweir::embedded::{EmbeddedServers, Settings, SignallingServer};
 
@@ -105,16 +108,57 @@ fn playbin3_plays_a_uri() {
 #[test]
 fn the_server_may_die_while_media_flows() {
     init();
-    let (servers, authority) = serve();
-    let _producer = Producer::served(&format!("ws://{authority}"), &[Stream::Vp8]);
-    let consumer =
-        Consumer::with_source(source(&format!("gstwebrtc://{authority}?connect-to-first-producer=true")), Taste::default());
+    let (_servers, authority) = serve();
+    let wire = Wire::to(&authority);
+    let uri = format!("gstwebrtc://{}?connect-to-first-producer=true", wire.address);
+    let _producer = Producer::served(&format!("ws://{}", wire.address), &[Stream::Vp8]);
+    let consumer = Consumer::with_source(source(&uri), Taste::default());
     consumer.play();
     consumer.wait_for_media("video_0");
     consumer.wait_for_session("connected");
-    servers.stop();
-    consumer.wait_for_warning();
+    consumer.forget();
+    consumer.wait_for_media("video_0");
+    wire.cut();
+    let warning = consumer.wait_for_warning();
+    assert!(warning.starts_with("Signalling: "), "{warning}");
     consumer.forget();
     consumer.wait_for_media("video_0");
     consumer.assert_no_error();
+}
+
+/// A wire to the server that can be cut: nobody hears a farewell.
+struct Wire {
+    address: SocketAddr,
+    ends: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Wire {
+    fn to(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let ends = Arc::new(Mutex::new(Vec::new()));
+        let (kept, server) = (ends.clone(), server.to_owned());
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.unwrap();
+                let Ok(server) = TcpStream::connect(&server) else { return };
+                kept.lock().unwrap().push(client.try_clone().unwrap());
+                for (mut from, mut to) in
+                    [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
+                {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+        Self { address, ends }
+    }
+
+    fn cut(&self) {
+        for end in self.ends.lock().unwrap().iter() {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
 }

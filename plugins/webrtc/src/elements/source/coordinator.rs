@@ -297,6 +297,7 @@ impl Coordinator {
     fn finish(&self, session: Session, end: &SessionEnd, with_eos: bool) {
         imp::set_session(&self.element, None);
         let names = session.names().clone();
+        gst::info!(crate::CAT, obj = self.element, "session {} ends: {end:?}", names.session_id);
         session.tear_down(with_eos);
         messages::ended(self.element.upcast_ref(), names.as_message_names(), end.reason, end.detail.as_deref());
     }
