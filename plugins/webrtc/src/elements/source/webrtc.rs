@@ -59,10 +59,10 @@ impl ElementImpl for WebRTCSrc {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
         static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
             gst::subclass::ElementMetadata::new(
-                "WebRTC source",
+                "WebRTC source (Weir)",
                 "Source/Network/WebRTC",
                 "Receives the streams of a WebRTC producer",
-                "The Weir developers",
+                "The Weir authors",
             )
         });
         Some(&METADATA)
