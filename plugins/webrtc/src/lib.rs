@@ -22,6 +22,7 @@ pub use elements::sink::{
     BaseWebRTCSink, BaseWebRTCSinkImpl, CongestionControl, JoinPolicy, MitigationModes, WebRTCSink,
     WebRTCSinkPad,
 };
+pub use elements::source::{BaseWebRTCSrc, BaseWebRTCSrcImpl, WebRTCSrc, WebRTCSrcPad};
 
 /// The debug category of the whole plugin (`GST_DEBUG=weir:6`).
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -37,18 +38,27 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+pub use plugin::plugin_register_static;
+
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
-    elements::sink::register(plugin)
+    elements::sink::register(plugin)?;
+    elements::source::register(plugin)
 }
 
-gst::plugin_define!(
-    weir,
-    env!("CARGO_PKG_DESCRIPTION"),
-    plugin_init,
-    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
-    "MPL",
-    "weir",
-    env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_REPOSITORY"),
-    env!("BUILD_REL_DATE")
-);
+/// The plugin's entry points; the macro documents nothing that it makes.
+#[allow(missing_docs, reason = "the items are the macro's")]
+mod plugin {
+    use super::plugin_init;
+
+    gst::plugin_define!(
+        weir,
+        env!("CARGO_PKG_DESCRIPTION"),
+        plugin_init,
+        concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+        "MPL",
+        "weir",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_REPOSITORY"),
+        env!("BUILD_REL_DATE")
+    );
+}

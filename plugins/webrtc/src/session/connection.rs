@@ -83,10 +83,8 @@ impl Connection {
         }
         let webrtcbin = gst::ElementFactory::make("webrtcbin")
             .property_from_str("bundle-policy", "max-bundle")
+            .property_if_some("stun-server", config.stun_server.as_deref())
             .build()?;
-        if let Some(server) = &config.stun_server {
-            webrtcbin.set_property("stun-server", server);
-        }
         if config.relay_only {
             webrtcbin.set_property_from_str("ice-transport-policy", "relay");
         }
