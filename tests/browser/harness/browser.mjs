@@ -26,11 +26,14 @@ export async function launchBrowser({ args = [] } = {}) {
 /**
  * Opens a page in a tab. What it logs and what fails in it is kept in `page.log`, so that a test can show it, and a
  * page error fails whatever waits with `expectNoErrors(page)`.
+ *
+ * @param options `prepare`: a function that runs in the page, with `argument`, before any script of its own.
  */
-export async function openPage(browser, url) {
+export async function openPage(browser, url, { prepare, argument } = {}) {
   // A context of its own is a window of its own: a tab behind another one shows no frames.
   const context = await browser.newContext({ viewport: { width: 1100, height: 900 } });
   const page = await context.newPage();
+  if (prepare) await page.addInitScript(prepare, argument);
   page.log = [];
   page.on("console", (message) => page.log.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => page.log.push(`uncaught: ${error.stack ?? error.message}`));
