@@ -21,7 +21,7 @@ line on standard input is a question or a command, with its arguments behind it:
     deaf NAME       requests for key frames do not reach an element from here on
     select NAME PAD switches an input-selector
     add DESCRIPTION adds a branch to the pipeline and links it to a new pad of webrtcsink; answers the pad's name
-    count NAME      counts buffers at an element's sink pad from here on; asked again, answers how many
+    keys NAME       `{keys, bytesSinceKeyFrame}` of what has left an encoder since this was first asked
     release PAD     releases a request pad of webrtcsink
     eos             sends EOS
 """
@@ -224,14 +224,19 @@ class Runner:
         branch.sync_state_with_parent()
         return pad.get_name()
 
-    def do_count(self, name):
-        def count(_pad, _info):
-            self.counts[name] += 1
-            return Gst.PadProbeReturn.OK
-
+    def do_keys(self, name):
         if name not in self.counts:
-            self.counts[name] = 0
-            pad = self.pipeline.get_by_name(name).get_static_pad("sink")
+            self.counts[name] = {"keys": 0, "bytesSinceKeyFrame": 0}
+
+            def count(_pad, info):
+                buffer, counts = info.get_buffer(), self.counts[name]
+                if not buffer.has_flags(Gst.BufferFlags.DELTA_UNIT):
+                    counts["keys"] += 1
+                    counts["bytesSinceKeyFrame"] = 0
+                counts["bytesSinceKeyFrame"] += buffer.get_size()
+                return Gst.PadProbeReturn.OK
+
+            pad = self.pipeline.get_by_name(name).get_static_pad("src")
             pad.add_probe(Gst.PadProbeType.BUFFER, count)
         return self.counts[name]
 
