@@ -150,7 +150,7 @@ test("a new size of encoded H.264 reaches who watches", async () => {
 });
 
 test("another codec comes in and the tab that watches shows it, and then the first one again", async () => {
-  const pipeline = await scene.sink(`input-selector name=sel sync-streams=false ! sink.
+  const pipeline = await scene.sink(`input-selector name=sel sync-streams=false ! sink.video_0
     ${source("red")} ! vp8enc deadline=1 cpu-used=12 ! sel.sink_0 ${source("blue", "width=320,height=240")} ! ${X264} ! sel.sink_1`);
   const page = await scene.watch();
   await awaitColour(page, isRed);
@@ -173,7 +173,7 @@ test("another codec comes in and the tab that watches shows it, and then the fir
 });
 
 test("raw video turns into encoded video and back", async () => {
-  const pipeline = await scene.sink(`input-selector name=sel sync-streams=false ! sink.
+  const pipeline = await scene.sink(`input-selector name=sel sync-streams=false ! sink.video_0
     ${source("red")} ! sel.sink_0 ${source("blue")} ! ${X264} ! sel.sink_1`);
   const page = await scene.watch();
   await awaitColour(page, isRed);
