@@ -12,6 +12,16 @@ line on standard input is a question or a command, with its arguments behind it:
     stats           webrtcsink's statistics, as text
     state STATE     brings the pipeline to a state
     set NAME PROPERTY VALUE
+    factories       the factories of its video encoders, sorted
+    signals         tells of every signal of webrtcsink from here on: `{"signal": …, "arguments": […], "sessions": …}`;
+                    inside each handler statistics and sessions are read
+    setup SIGNAL    answers encoder-setup or payloader-setup with TRUE from here on
+    filter DESCRIPTION
+                    answers request-encoded-filter with an element
+    deaf NAME       requests for key frames do not reach an element from here on
+    select NAME PAD switches an input-selector
+    add DESCRIPTION adds a branch to the pipeline and links it to a new pad of webrtcsink; answers the pad's name
+    keys NAME       `{keys, bytesSinceKeyFrame}` of what has left an encoder since this was first asked
     release PAD     releases a request pad of webrtcsink
     eos             sends EOS
 """
@@ -55,8 +65,30 @@ def open_sockets():
     return sum(1 for link in links if os.path.lexists(link) and os.readlink(link).startswith("socket:"))
 
 
+SIGNALS = (
+    "consumer-pipeline-created",
+    "consumer-added",
+    "consumer-removed",
+    "encoder-setup",
+    "payloader-setup",
+    "request-encoded-filter",
+)
+
+
+def told(argument):
+    """An argument of a signal, as JSON."""
+    if isinstance(argument, Gst.Element):
+        factory = argument.get_factory()
+        return factory.get_name() if factory else argument.get_name()
+    if isinstance(argument, Gst.Caps):
+        return argument.to_string()
+    return argument
+
+
 class Runner:
     def __init__(self, description):
+        self.answers = {}
+        self.counts = {}
         self.loop = GLib.MainLoop()
         self.pipeline = Gst.parse_launch(description)
         self.sink = self.pipeline.get_by_name("sink")
@@ -134,6 +166,79 @@ class Runner:
             peer.unlink(pad)
         self.sink.release_request_pad(pad)
         return True
+
+    def do_factories(self):
+        encoders = (element for element in elements(self.pipeline) if is_video_encoder(element))
+        return sorted(element.get_factory().get_name() for element in encoders)
+
+    def do_signals(self):
+        for name in SIGNALS:
+            self.sink.connect(name, self.on_signal, name)
+        return True
+
+    def on_signal(self, sink, *arguments):
+        *arguments, name = arguments
+        statistics = sink.get_property("stats")
+        sessions = sink.emit("get-sessions")
+        say(
+            signal=name,
+            arguments=[told(argument) for argument in arguments],
+            sessions=list(sessions),
+            statistics=statistics.get_name(),
+        )
+        answer = self.answers.get(name)
+        if name == "request-encoded-filter":
+            return Gst.parse_launch(answer) if answer else None
+        return bool(answer) if name.endswith("-setup") else None
+
+    def do_setup(self, signal):
+        self.answers[signal] = True
+        return True
+
+    def do_filter(self, *description):
+        self.answers["request-encoded-filter"] = " ".join(description)
+        return True
+
+    def do_deaf(self, name):
+        def drop(_pad, info):
+            structure = info.get_event().get_structure()
+            is_request = structure is not None and structure.get_name() == "GstForceKeyUnit"
+            return Gst.PadProbeReturn.DROP if is_request else Gst.PadProbeReturn.OK
+
+        pad = self.pipeline.get_by_name(name).get_static_pad("src")
+        pad.add_probe(Gst.PadProbeType.EVENT_UPSTREAM, drop)
+        return True
+
+    def do_select(self, name, pad):
+        selector = self.pipeline.get_by_name(name)
+        selector.set_property("active-pad", selector.get_static_pad(pad))
+        return True
+
+    def do_add(self, *description):
+        branch = Gst.parse_bin_from_description(" ".join(description), True)
+        self.pipeline.add(branch)
+        source = branch.get_static_pad("src")
+        kind = "audio" if "audio" in description[0] else "video"
+        pad = self.sink.request_pad_simple(f"{kind}_%u")
+        source.link(pad)
+        branch.sync_state_with_parent()
+        return pad.get_name()
+
+    def do_keys(self, name):
+        if name not in self.counts:
+            self.counts[name] = {"keys": 0, "bytesSinceKeyFrame": 0}
+
+            def count(_pad, info):
+                buffer, counts = info.get_buffer(), self.counts[name]
+                if not buffer.has_flags(Gst.BufferFlags.DELTA_UNIT):
+                    counts["keys"] += 1
+                    counts["bytesSinceKeyFrame"] = 0
+                counts["bytesSinceKeyFrame"] += buffer.get_size()
+                return Gst.PadProbeReturn.OK
+
+            pad = self.pipeline.get_by_name(name).get_static_pad("src")
+            pad.add_probe(Gst.PadProbeType.BUFFER, count)
+        return self.counts[name]
 
     def do_eos(self):
         return self.pipeline.send_event(Gst.Event.new_eos())

@@ -60,6 +60,11 @@ export class Pipeline extends Process {
     }
   }
 
+  /** The emissions of a signal so far; those of all signals without a name. Needs the command `signals`. */
+  signals(name) {
+    return this.messages.filter(({ signal }) => signal !== undefined && (name ?? signal) === signal);
+  }
+
   /** The message that a viewer has joined, connected or left. */
   viewer(event, { session, ...options } = {}) {
     const isIt = (said) =>

@@ -108,6 +108,34 @@ export async function averageColour(page, region = { x: 0, y: 0, width: 1, heigh
   );
 }
 
+/** Waits until the picture is of a colour: `isIt({r, g, b})`. */
+export async function awaitColour(page, isIt, { target = "video", timeoutMs = TIMEOUT_MS } = {}) {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    await firstFrame(page, target, timeoutMs);
+    const colour = await averageColour(page, undefined, target);
+    if (isIt(colour)) return colour;
+    if (Date.now() > deadline)
+      throw new Error(`The picture is still ${JSON.stringify(colour)} after ${timeoutMs} ms`);
+  }
+}
+
+/** Colours for {@link awaitColour}, as codecs leave them. */
+export const isRed = ({ r, g, b }) => r > 180 && g < 70 && b < 70;
+export const isGreen = ({ r, g, b }) => r < 70 && g > 180 && b < 70;
+export const isBlue = ({ r, g, b }) => r < 70 && g < 70 && b > 180;
+
+/** Waits until the picture has a size. */
+export async function awaitSize(page, width, height, { target = "video", timeoutMs = TIMEOUT_MS } = {}) {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const frame = await firstFrame(page, target, timeoutMs);
+    if (frame.width === width && frame.height === height) return;
+    if (Date.now() > deadline)
+      throw new Error(`The picture is still ${frame.width}x${frame.height} after ${timeoutMs} ms`);
+  }
+}
+
 /** The mean absolute difference of two results of {@link readPixels}, from 0 to 255. */
 export function pixelDifference(a, b) {
   const differences = a.flatMap((pixel, i) => pixel.map((value, c) => Math.abs(value - b[i][c])));

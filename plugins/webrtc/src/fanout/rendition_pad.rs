@@ -42,6 +42,19 @@ pub(crate) fn make(
             }
             true
         })
+        .query_function(|pad, parent, query| match query.view_mut() {
+            // Whatever is packed, and also when it changes: a pad without template would hold a payloader to its
+            // first caps, with the level of H.264 and the parameter sets in them.
+            gst::QueryViewMut::Caps(query) => {
+                query.set_result(&query.filter_owned().unwrap_or_else(gst::Caps::new_any));
+                true
+            }
+            gst::QueryViewMut::AcceptCaps(query) => {
+                query.set_result(true);
+                true
+            }
+            _ => gst::Pad::query_default(pad, parent, query),
+        })
         .build()
 }
 

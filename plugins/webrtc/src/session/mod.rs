@@ -18,7 +18,7 @@ mod rtcp_watch;
 mod warm_up;
 
 pub(crate) use candidates::PublicAddress;
-pub(crate) use connection::{Connection, ConnectionConfig, ConnectionEvent};
+pub(crate) use connection::{Connection, ConnectionConfig, ConnectionEvent, DescriptionError};
 pub(crate) use list_path::bypass_fec;
 pub(crate) use pipeline::{PipelineEvent, SessionPipeline};
 pub(crate) use warm_up::warm_up;

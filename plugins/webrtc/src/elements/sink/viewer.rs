@@ -67,6 +67,8 @@ pub(super) struct ViewerStream {
     sink_pad: gst::Pad,
     transceiver: gst_webrtc::WebRTCRTPTransceiver,
     pad: ViewerPad,
+    /// What the viewer has the choice of.
+    offered: Vec<Format>,
     chosen: Option<Chosen>,
     is_announced: bool,
     is_attached: bool,
@@ -168,6 +170,7 @@ impl Viewer {
                 sink_pad,
                 transceiver,
                 pad,
+                offered: formats.to_vec(),
                 chosen: None,
                 is_announced: false,
                 is_attached: false,
@@ -247,7 +250,13 @@ impl Viewer {
             if std::mem::replace(&mut stream.is_announced, true) {
                 continue;
             }
-            let caps = negotiation::packet_caps(&chosen.format, stream.ssrc, &chosen.extensions);
+            // webrtcbin takes nothing but what was offered; what is answered may differ from it, as levels of H.264 do.
+            let format = stream
+                .offered
+                .iter()
+                .find(|format| format.payload_type == chosen.format.payload_type)
+                .unwrap_or(&chosen.format);
+            let caps = negotiation::packet_caps(format, stream.ssrc, &chosen.extensions);
             stream
                 .pad
                 .announce(&format!("weir-{}-{id}", self.session_id), &caps);
