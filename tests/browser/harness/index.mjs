@@ -6,3 +6,4 @@ export * from "./process.mjs";
 export * from "./runner.mjs";
 export * from "./server.mjs";
 export * from "./video.mjs";
+export * from "./wire.mjs";
