@@ -4,6 +4,7 @@ export * from "./paths.mjs";
 export * from "./pipeline.mjs";
 export * from "./process.mjs";
 export * from "./runner.mjs";
+export * from "./script-viewer.mjs";
 export * from "./server.mjs";
 export * from "./video.mjs";
 export * from "./wire.mjs";

@@ -1,6 +1,8 @@
 /** A viewer without a browser: says on the signalling wire whatever a test wants it to say. */
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { crc32 } from "node:zlib";
 import WebSocket from "ws";
 import { within } from "./process.mjs";
 
@@ -169,4 +171,71 @@ export function answerTo(
     ]),
   ];
   return `${lines.join("\r\n")}\r\n`;
+}
+
+/**
+ * Answers the checks of an ICE agent (RFC 8445 §7) on a UDP port of 127.0.0.1, and whatever else comes with silence: a
+ * viewer that can be reached and never starts DTLS.
+ */
+export class IceResponder {
+  checks = 0;
+  others = 0;
+  #socket = createSocket("udp4");
+  #password;
+
+  static async start(password) {
+    const responder = new IceResponder();
+    responder.#password = password;
+    responder.#socket.bind(0, "127.0.0.1");
+    await once(responder.#socket, "listening");
+    responder.#socket.on("message", (packet, from) => responder.#handle(packet, from));
+    return responder;
+  }
+
+  /** As a candidate of the viewer's. */
+  get candidate() {
+    return `candidate:1 1 UDP 2122260223 127.0.0.1 ${this.#socket.address().port} typ host`;
+  }
+
+  close() {
+    this.#socket.close();
+  }
+
+  #handle(packet, { address, port }) {
+    const isRequest = packet.length >= 20 && packet.readUInt16BE(0) === 0x0001;
+    if (!isRequest) {
+      this.others += 1;
+      return;
+    }
+    this.checks += 1;
+    const transaction = packet.subarray(4, 20);
+    this.#socket.send(bindingResponse(transaction, address, port, this.#password), port, address);
+  }
+}
+
+/** A binding response with mapped address, integrity and fingerprint (RFC 8489 §14). */
+function bindingResponse(transaction, address, port, password) {
+  const attribute = (type, value) => {
+    const head = Buffer.alloc(4);
+    head.writeUInt16BE(type, 0);
+    head.writeUInt16BE(value.length, 2);
+    return Buffer.concat([head, value]);
+  };
+  /** What comes before an attribute counts it in its length already. */
+  const message = (attributes, following) => {
+    const head = Buffer.alloc(4);
+    head.writeUInt16BE(0x0101, 0);
+    head.writeUInt16BE(attributes.length + following, 2);
+    return Buffer.concat([head, transaction, attributes]);
+  };
+  const mapped = Buffer.alloc(8);
+  mapped.writeUInt16BE(0x0001, 0);
+  mapped.writeUInt16BE(port ^ 0x2112, 2);
+  for (const [i, byte] of address.split(".").entries()) mapped[4 + i] = Number(byte) ^ transaction[i];
+  let attributes = attribute(0x0020, mapped);
+  const integrity = createHmac("sha1", password).update(message(attributes, 24)).digest();
+  attributes = Buffer.concat([attributes, attribute(0x0008, integrity)]);
+  const fingerprint = Buffer.alloc(4);
+  fingerprint.writeUInt32BE((crc32(message(attributes, 8)) ^ 0x5354554e) >>> 0, 0);
+  return message(Buffer.concat([attributes, attribute(0x8028, fingerprint)]), 0);
 }
