@@ -1,5 +1,5 @@
 /** Browsers and pages. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { ARTIFACTS_DIR, CHROMIUM } from "./paths.mjs";
@@ -67,4 +67,27 @@ export async function screenshot(page, name) {
   const path = join(ARTIFACTS_DIR, `${name}.png`);
   await page.screenshot({ path });
   return path;
+}
+
+/**
+ * Starts a Chromium that can be stopped in its tracks, as one whose machine has lost the network.
+ *
+ * @returns the browser, with `signal(name)`, which sends a signal to all of its processes.
+ */
+export async function launchVictim() {
+  const server = await chromium.launchServer({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+  const browser = await chromium.connect(server.wsEndpoint());
+  const { pid } = server.process();
+  browser.signal = async (name) => {
+    for (const one of [pid, ...(await descendants(pid))]) process.kill(one, name);
+  };
+  browser.end = () => server.kill();
+  return browser;
+}
+
+async function descendants(pid) {
+  const tasks = await readdir(`/proc/${pid}/task`);
+  const lists = await Promise.all(tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, "utf8")));
+  const children = lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
+  return [...children, ...(await Promise.all(children.map(descendants))).flat()];
 }

@@ -7,6 +7,8 @@ export * from "./process.mjs";
 export * from "./relay.mjs";
 export * from "./runner.mjs";
 export * from "./scene.mjs";
+export * from "./script-viewer.mjs";
 export * from "./server.mjs";
 export * from "./video.mjs";
 export * from "./viewers.mjs";
+export * from "./wire.mjs";

@@ -7,7 +7,9 @@ line on standard input is a question or a command, with its arguments behind it:
 
     encoders        how many video encoders the pipeline holds
     threads         how many threads the process has
+    thread_names    how many threads the process has of each name
     sockets         how many sockets the process has open
+    memory          how much memory the process has resident, in KiB, once malloc has given back what is free
     sessions        the ids of webrtcsink's sessions
     stats           webrtcsink's statistics, as text
     state STATE     brings the pipeline to a state
@@ -26,10 +28,12 @@ line on standard input is a question or a command, with its arguments behind it:
     eos             sends EOS
 """
 
+import ctypes
 import json
 import os
 import sys
 import threading
+from collections import Counter
 
 import gi
 
@@ -83,6 +87,15 @@ def told(argument):
     if isinstance(argument, Gst.Caps):
         return argument.to_string()
     return argument
+
+
+def thread_names():
+    for task in os.listdir("/proc/self/task"):
+        try:
+            with open(f"/proc/self/task/{task}/comm") as comm:
+                yield comm.read().strip()
+        except FileNotFoundError:
+            pass  # It has just ended.
 
 
 class Runner:
@@ -142,6 +155,15 @@ class Runner:
 
     def do_threads(self):
         return len(os.listdir("/proc/self/task"))
+
+    def do_thread_names(self):
+        return dict(Counter(thread_names()))
+
+    def do_memory(self):
+        # What was freed goes back to the system first: only what is still in use counts.
+        ctypes.CDLL(None).malloc_trim(0)
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
     def do_sockets(self):
         return open_sockets()
