@@ -6,7 +6,9 @@ use std::time::Instant;
 use gst::glib;
 use gst::prelude::*;
 
+use super::retransmission::follow_transceivers;
 use super::rtcp_watch::RtcpWatch;
+use super::ssrc_limit::limit_ssrcs;
 
 /// What a webrtcbin is made with.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +92,8 @@ impl Connection {
             }
         }
         configure_ice(&webrtcbin, config.port_range);
+        limit_ssrcs(&webrtcbin);
+        follow_transceivers(&webrtcbin);
 
         let connection = Self { rtcp: RtcpWatch::new(&webrtcbin), webrtcbin, events: Arc::new(events) };
         connection.listen();

@@ -1,5 +1,6 @@
 //! `webrtcsrc` against a producer made of a plain webrtcbin, signalled in the same process.
 
+mod answerer;
 mod consumer;
 mod leaving;
 mod playing;

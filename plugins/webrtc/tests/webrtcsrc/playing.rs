@@ -214,17 +214,19 @@ fn the_latency_is_that_of_the_jitter_buffer_and_can_be_changed_while_playing() {
 }
 
 #[test]
-fn lost_video_packets_are_asked_for_again() {
+fn lost_video_packets_are_asked_for_again_next_to_audio_too() {
     init();
-    let producer = Producer::new(&[Stream::Vp8]);
+    let producer = Producer::new(&[Stream::Vp8, Stream::Opus]);
     let consumer = Consumer::new(producer.signaller(), Taste::default());
     consumer.play();
     let answer = producer.wait_for_answer(0);
     assert!(answer.contains("a=rtcp-fb:96 nack\r\n") && answer.contains("rtx/90000"), "{answer}");
     consumer.wait_for_media("video_0");
+    consumer.wait_for_media("audio_0");
     let bin = consumer.source.downcast_ref::<gst::Bin>().unwrap();
-    let buffer = bin.iterate_all_by_element_factory_name("rtpjitterbuffer").next().unwrap().unwrap();
-    assert!(buffer.property::<bool>("do-retransmission"));
+    let buffers = bin.iterate_all_by_element_factory_name("rtpjitterbuffer").into_iter().flatten();
+    let asking = buffers.filter(|buffer| buffer.property::<bool>("do-retransmission")).count();
+    assert_eq!(asking, 1, "video's, and not audio's");
 }
 
 #[test]
@@ -246,4 +248,70 @@ fn statistics_are_those_of_the_session_and_of_webrtcbin() {
         assert!(std::time::Instant::now() < deadline, "{stats}");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+}
+
+#[test]
+fn forward_error_correction_is_taken_and_media_plays_through_it() {
+    init();
+    let producer = Producer::with_fec(&[Stream::Vp8]);
+    let consumer = Consumer::new(producer.signaller(), Taste::default());
+    consumer.play();
+    let answer = producer.wait_for_answer(0);
+    assert!(answer.contains("ulpfec/90000") && answer.contains("red/90000"), "{answer}");
+    consumer.wait_for_media("video_0");
+    consumer.assert_no_error();
+}
+
+#[test]
+fn what_is_lost_on_the_way_ends_nothing() {
+    init();
+    for stream in [Stream::Vp8, Stream::H264] {
+        let producer = Producer::new(&[stream, Stream::Opus]);
+        let consumer = Consumer::new(producer.signaller(), Taste::default());
+        consumer.play();
+        consumer.wait_for_media("video_0");
+        producer.lose_one_in(5);
+        for pad in ["video_0", "audio_0"] {
+            let before = consumer.received(pad).unwrap().buffers;
+            consumer.wait(pad, "media in spite of loss", |received| received.buffers > before + 30);
+        }
+        consumer.assert_no_error();
+    }
+}
+
+#[test]
+fn a_decoder_that_fails_is_replaced_and_a_warning() {
+    init();
+    let producer = Producer::new(&[Stream::Vp8]);
+    let consumer = Consumer::new(producer.signaller(), Taste::default());
+    // Stands before the decoder, and fails like one.
+    let broken = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let once = broken.clone();
+    consumer.source.connect("request-encoded-filter", false, move |_| {
+        let breaks = once.swap(false, std::sync::atomic::Ordering::SeqCst);
+        let filter = gst::ElementFactory::make("identity")
+            .property("error-after", if breaks { 5i32 } else { -1 })
+            .build()
+            .unwrap();
+        Some(Some(filter).to_value())
+    });
+    consumer.play();
+    let video = consumer.wait_for_media("video_0");
+    assert!(!video.eos);
+    consumer.wait_for_warning();
+    consumer.assert_no_error();
+    assert!(!broken.load(std::sync::atomic::Ordering::SeqCst));
+}
+
+#[test]
+fn a_source_that_is_asked_for_an_offer_makes_one() {
+    use crate::answerer::Answerer;
+    init();
+    let answerer = Answerer::new();
+    let consumer = Consumer::new(answerer.signaller(), Taste::default());
+    consumer.source.set_property("video-codecs", gst::Array::new(["VP8"]));
+    consumer.play();
+    let video = consumer.wait_for_media("video_0");
+    assert!(video.caps.unwrap().starts_with("video/x-raw"));
+    consumer.assert_no_error();
 }

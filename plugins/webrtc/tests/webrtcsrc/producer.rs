@@ -120,6 +120,8 @@ pub struct Producer {
 
 struct Inner {
     streams: Vec<Stream>,
+    /// Whether to offer forward error correction.
+    fec: bool,
     munge: Option<Munge>,
     state: Mutex<State>,
     changed: std::sync::Condvar,
@@ -127,17 +129,23 @@ struct Inner {
 
 impl Producer {
     pub fn new(streams: &[Stream]) -> Self {
-        Self::with(streams, None)
+        Self::with(streams, false, None)
+    }
+
+    /// A producer that sends ULPFEC in RED.
+    pub fn with_fec(streams: &[Stream]) -> Self {
+        Self::with(streams, true, None)
     }
 
     /// A producer whose offers are changed by `munge`.
     pub fn munging(streams: &[Stream], munge: impl Fn(String) -> String + Send + Sync + 'static) -> Self {
-        Self::with(streams, Some(Box::new(munge)))
+        Self::with(streams, false, Some(Box::new(munge)))
     }
 
-    fn with(streams: &[Stream], munge: Option<Munge>) -> Self {
+    fn with(streams: &[Stream], fec: bool, munge: Option<Munge>) -> Self {
         let inner = Arc::new(Inner {
             streams: streams.to_vec(),
+            fec,
             munge,
             state: Mutex::default(),
             changed: std::sync::Condvar::new(),
@@ -149,7 +157,7 @@ impl Producer {
 
     /// A producer that registers with the signalling server at `uri`.
     pub fn served(uri: &str, streams: &[Stream]) -> Self {
-        let inner = Self::with(streams, None).inner.clone();
+        let inner = Self::with(streams, false, None).inner.clone();
         let signaller = Signaller::new(SignallerRole::Producer);
         signaller.set_property("uri", uri);
         let to = inner.clone();
@@ -201,9 +209,33 @@ impl Producer {
         self.inner.stop();
     }
 
-    /// Vanishes without a word.
+    /// Sends nothing more, as one does whose network is gone.
     pub fn vanish(&self) {
-        self.inner.stop();
+        let webrtcbin = self.webrtcbin();
+        let bin = webrtcbin.downcast_ref::<gst::Bin>().unwrap();
+        for sink in bin.iterate_all_by_element_factory_name("nicesink").into_iter().flatten() {
+            let pad = sink.static_pad("sink").unwrap();
+            pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, |_, _| {
+                gst::PadProbeReturn::Drop
+            });
+        }
+    }
+
+    /// Has its packets lost, one in `n`.
+    pub fn lose_one_in(&self, n: u32) {
+        let webrtcbin = self.webrtcbin();
+        let bin = webrtcbin.downcast_ref::<gst::Bin>().unwrap();
+        for sink in bin.iterate_all_by_element_factory_name("nicesink").into_iter().flatten() {
+            let pad = sink.static_pad("sink").unwrap();
+            let count = std::sync::atomic::AtomicU32::new(0);
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % n == n - 1 {
+                    gst::PadProbeReturn::Drop
+                } else {
+                    gst::PadProbeReturn::Ok
+                }
+            });
+        }
     }
 
     /// Adds a stream, and offers it.
@@ -330,6 +362,11 @@ impl Inner {
         pipeline.add(&webrtcbin).unwrap();
         for stream in &self.streams {
             add_branch(&pipeline, &webrtcbin, *stream);
+            if self.fec {
+                let last = webrtcbin.sink_pads().last().unwrap().property::<WebRTCRTPTransceiver>("transceiver");
+                last.set_property("fec-type", gst_webrtc::WebRTCFECType::UlpRed);
+                last.set_property("fec-percentage", 50u32);
+            }
         }
         {
             let mut state = self.state.lock().unwrap();

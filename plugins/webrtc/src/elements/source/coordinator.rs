@@ -282,7 +282,11 @@ impl Coordinator {
 
     /// Ends the session if it is to end.
     fn settle(&mut self, outcome: Result<(), SessionEnd>) {
-        let Err(end) = outcome else { return };
+        let Err(mut end) = outcome else { return };
+        if end.reason == EndReason::ViewerLeft {
+            // The lifecycle speaks of the other side; here that is the producer.
+            end.reason = EndReason::ProducerLeft;
+        }
         let Some(session) = self.session.take() else { return };
         if !end.told_peer {
             let error = match end.reason {
