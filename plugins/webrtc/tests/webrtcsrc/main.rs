@@ -2,6 +2,7 @@
 
 mod answerer;
 mod consumer;
+mod hostile;
 mod leaving;
 mod playing;
 mod producer;

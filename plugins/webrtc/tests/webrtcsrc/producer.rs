@@ -99,6 +99,8 @@ struct State {
     connected: bool,
     key_frames_asked: u32,
     answers: Vec<String>,
+    /// The sessions that the consumer answered in or ended.
+    heard: Vec<String>,
 }
 
 struct Running {
@@ -289,6 +291,11 @@ impl Producer {
         self.inner.wait(|state| state.answers.get(number).cloned())
     }
 
+    /// Waits until the consumer has answered in this session, or ended it.
+    pub fn settle(&self, session: &str) {
+        self.inner.wait(|state| state.heard.iter().any(|heard| heard == session).then_some(()));
+    }
+
     pub fn wait_for_key_frame_requests(&self, number: u32) {
         self.inner.wait(|state| (state.key_frames_asked >= number).then_some(()));
     }
@@ -316,9 +323,15 @@ impl Inner {
                 std::thread::spawn(move || inner.begin_next(&wire));
             }
             Ask::Stop => self.stop(),
-            Ask::Description(_, description) => self.answered(&description),
+            Ask::Description(session, description) => {
+                self.answered(&description);
+                self.state.lock().unwrap().heard.push(session);
+            }
             Ask::Candidate(_, mline, candidate) => self.candidate(mline, &candidate),
-            Ask::EndSession(_, error) => self.ended(error),
+            Ask::EndSession(session, error) => {
+                self.ended(error);
+                self.state.lock().unwrap().heard.push(session);
+            }
             Ask::Connected(_) => self.state.lock().unwrap().connected = true,
         }
         self.changed.notify_all();
