@@ -17,7 +17,9 @@ type JitterBuffers = Arc<Mutex<Vec<(u32, glib::WeakRef<gst::Element>)>>>;
 ///
 /// To be called before the first packet comes in.
 pub(super) fn follow_transceivers(webrtcbin: &gst::Element) {
-    let rtpbin = webrtcbin.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
+    let rtpbin = webrtcbin
+        .downcast_ref::<gst::Bin>()
+        .and_then(|bin| bin.by_name("rtpbin"));
     let Some(rtpbin) = rtpbin else { return };
     let buffers = JitterBuffers::default();
     let known = buffers.clone();
@@ -33,8 +35,12 @@ pub(super) fn follow_transceivers(webrtcbin: &gst::Element) {
     });
     webrtcbin.connect_pad_added(move |_, pad| {
         let transceiver = pad.property::<Option<gst_webrtc::WebRTCRTPTransceiver>>("transceiver");
-        let ssrc = pad.current_caps().and_then(|caps| caps.structure(0)?.get::<u32>("ssrc").ok());
-        let (Some(transceiver), Some(ssrc)) = (transceiver, ssrc) else { return };
+        let ssrc = pad
+            .current_caps()
+            .and_then(|caps| caps.structure(0)?.get::<u32>("ssrc").ok());
+        let (Some(transceiver), Some(ssrc)) = (transceiver, ssrc) else {
+            return;
+        };
         let buffer = lock(&buffers)
             .iter()
             .rev()

@@ -13,7 +13,9 @@ const MAX_SSRCS: usize = 64;
 
 /// Drops the packets of all SSRCs that come after the first [`MAX_SSRCS`], before webrtcbin's rtpbin sees them.
 pub(super) fn limit_ssrcs(webrtcbin: &gst::Element) {
-    let rtpbin = webrtcbin.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
+    let rtpbin = webrtcbin
+        .downcast_ref::<gst::Bin>()
+        .and_then(|bin| bin.by_name("rtpbin"));
     let Some(rtpbin) = rtpbin else { return };
     rtpbin.connect_pad_added(|_, pad| {
         if !pad.name().starts_with("recv_rtp_sink") {
@@ -24,8 +26,9 @@ pub(super) fn limit_ssrcs(webrtcbin: &gst::Element) {
             let ssrc = info.buffer().and_then(|buffer| ssrc_of(buffer));
             match ssrc {
                 Some(ssrc) if lock(&known).admits(ssrc) => gst::PadProbeReturn::Ok,
-                // Shorter than an RTP header, or one too many.
-                Some(_) | None => gst::PadProbeReturn::Drop,
+                // Shorter than an RTP header, or one too many. Not `Drop`: the bindings have let go of the packet
+                // themselves, and GStreamer would complain that there is none.
+                Some(_) | None => gst::PadProbeReturn::Handled,
             }
         });
     });

@@ -11,13 +11,13 @@ use crate::signaller::{Ask, InProcess};
 const SESSION: &str = "session";
 
 /// Sends VP8 to whoever offers to receive it.
-pub struct Answerer {
+pub(crate) struct Answerer {
     signaller: InProcess,
     pipeline: Arc<Mutex<Option<gst::Pipeline>>>,
 }
 
 impl Answerer {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pipeline = Arc::new(Mutex::new(None::<gst::Pipeline>));
         let running = pipeline.clone();
         let signaller = InProcess::new(move |signaller, ask| match ask {
@@ -28,18 +28,22 @@ impl Answerer {
             Ask::Description(_, offer) => {
                 *running.lock().unwrap() = Some(answer(signaller, &offer));
             }
-            Ask::Candidate(_, mline, candidate) => {
-                let sender = running.lock().unwrap().as_ref().and_then(|pipeline| pipeline.by_name("sender"));
+            Ask::Candidate(mline, candidate) => {
+                let sender = running
+                    .lock()
+                    .unwrap()
+                    .as_ref()
+                    .and_then(|pipeline| pipeline.by_name("sender"));
                 if let Some(sender) = sender {
                     sender.emit_by_name::<()>("add-ice-candidate", &[&mline, &candidate]);
                 }
             }
-            Ask::Stop | Ask::EndSession(..) | Ask::Connected(_) => (),
+            Ask::Stop | Ask::EndSession(..) | Ask::Connected => (),
         });
         Self { signaller, pipeline }
     }
 
-    pub fn signaller(&self) -> &InProcess {
+    pub(crate) fn signaller(&self) -> &InProcess {
         &self.signaller
     }
 }
@@ -74,7 +78,11 @@ fn answer(signaller: &InProcess, offer: &WebRTCSessionDescription) -> gst::Pipel
     sender.emit_by_name::<()>("set-remote-description", &[offer, &None::<gst::Promise>]);
     let (to, answerer) = (signaller.clone(), sender.clone());
     let promise = gst::Promise::with_change_func(move |reply| {
-        let answer = reply.unwrap().unwrap().get::<WebRTCSessionDescription>("answer").unwrap();
+        let answer = reply
+            .unwrap()
+            .unwrap()
+            .get::<WebRTCSessionDescription>("answer")
+            .unwrap();
         answerer.emit_by_name::<()>("set-local-description", &[&answer, &None::<gst::Promise>]);
         to.emit_session_description(SESSION, &answer);
     });

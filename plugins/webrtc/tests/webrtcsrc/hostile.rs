@@ -47,14 +47,20 @@ fn offers_with_a_line_that_is_wrong_end_at_most_their_own_session() {
     let mutations = mutations(&offer);
     assert!(mutations.len() > 200, "{} offers", mutations.len());
     for (number, text) in mutations.iter().enumerate() {
-        let Ok(sdp) = gst_sdp::SDPMessage::parse_buffer(text.as_bytes()) else { continue };
+        let Ok(sdp) = gst_sdp::SDPMessage::parse_buffer(text.as_bytes()) else {
+            continue;
+        };
         let session = format!("hostile-{number}");
         let kind = gst_webrtc::WebRTCSDPType::Offer;
         producer.signaller().emit_session_started(&session, "somebody");
         let description = gst_webrtc::WebRTCSessionDescription::new(kind, sdp);
-        producer.signaller().emit_session_description(&session, &description);
+        producer
+            .signaller()
+            .emit_session_description(&session, &description);
         // A second one, upon whatever came of the first.
-        producer.signaller().emit_session_description(&session, &description);
+        producer
+            .signaller()
+            .emit_session_description(&session, &description);
         producer.settle(&session);
         producer.signaller().emit_session_ended(&session, None);
         consumer.wait_for_session("ended");
@@ -82,7 +88,9 @@ fn packets_of_invented_ssrcs_are_not_taken_without_end() {
     let count = sent.clone();
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
+        let Some(buffer) = info.buffer_mut() else {
+            return gst::PadProbeReturn::Ok;
+        };
         if number % 2 == 1 {
             let buffer = buffer.make_mut();
             let mut map = buffer.map_writable().unwrap();
@@ -94,7 +102,11 @@ fn packets_of_invented_ssrcs_are_not_taken_without_end() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let source = consumer.source.downcast_ref::<gst::Bin>().unwrap();
-    let buffers = source.iterate_all_by_element_factory_name("rtpjitterbuffer").into_iter().flatten().count();
+    let buffers = source
+        .iterate_all_by_element_factory_name("rtpjitterbuffer")
+        .into_iter()
+        .flatten()
+        .count();
     assert!(buffers <= 64, "{buffers} jitter buffers");
     producer.leave();
     consumer.wait_for_session("ended");
