@@ -31,6 +31,9 @@ struct State {
     running: Option<Running>,
     /// In the order of their creation; a released one leaves its place empty.
     request_pads: Vec<Option<WebRTCSrcPad>>,
+    /// How many pads of each kind were requested so far: they are numbered by it.
+    video_requests: u32,
+    audio_requests: u32,
     session_id: Option<String>,
     stats: Option<gst::Structure>,
 }
@@ -160,25 +163,21 @@ impl ElementImpl for BaseWebRTCSrc {
         _name: Option<&str>,
         _caps: Option<&gst::Caps>,
     ) -> Option<gst::Pad> {
-        let kind = templ
-            .name_template()
-            .strip_prefix("req_")?
-            .strip_suffix("_%u")?
-            .to_owned();
-        let pad = {
+        let is_video = templ.name_template() == "req_video_%u";
+        let number = {
             let mut state = lock(&self.state);
-            let prefix = format!("req_{kind}_");
-            let number = state
-                .request_pads
-                .iter()
-                .flatten()
-                .filter_map(|pad| pad.name().strip_prefix(&prefix)?.parse::<u32>().ok())
-                .max()
-                .map_or(0, |number| number + 1);
-            let pad = self.new_pad(templ, &format!("{prefix}{number}"));
-            state.request_pads.push(Some(pad.clone()));
-            pad
+            let requested = if is_video {
+                &mut state.video_requests
+            } else {
+                &mut state.audio_requests
+            };
+            let number = *requested;
+            *requested += 1;
+            number
         };
+        let kind = if is_video { "video" } else { "audio" };
+        let pad = self.new_pad(templ, &format!("req_{kind}_{number}"));
+        lock(&self.state).request_pads.push(Some(pad.clone()));
         let _ = pad.set_active(true);
         if let Err(error) = self.obj().add_pad(&pad) {
             gst::error!(crate::CAT, imp = self, "cannot add {}: {error}", pad.name());
