@@ -6,7 +6,9 @@ use std::time::Instant;
 use gst::glib;
 use gst::prelude::*;
 
+use super::retransmission::follow_transceivers;
 use super::rtcp_watch::RtcpWatch;
+use super::ssrc_limit::limit_ssrcs;
 
 /// What a webrtcbin is made with.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +101,8 @@ impl Connection {
         }
         configure_ice(&webrtcbin, config.port_range);
         configure_rtp(&webrtcbin);
+        limit_ssrcs(&webrtcbin);
+        follow_transceivers(&webrtcbin);
 
         let connection = Self {
             rtcp: RtcpWatch::new(&webrtcbin),

@@ -5,6 +5,8 @@
 //!                                            │
 //!                         pipeline ──────────┤  a viewer's own pipeline and bus
 //!                         rtcp_watch ────────┤  when the peer was last heard of
+//!                         retransmission ────┤  has lost packets asked for again
+//!                         ssrc_limit ────────┤  bounds what a peer can have this side build
 //!                         list_path ─────────┘  keeps buffer lists whole on the way to the socket
 //! ```
 //!
@@ -14,7 +16,9 @@ mod candidates;
 mod connection;
 mod list_path;
 mod pipeline;
+mod retransmission;
 mod rtcp_watch;
+mod ssrc_limit;
 mod warm_up;
 
 pub(crate) use candidates::PublicAddress;

@@ -12,22 +12,22 @@ use crate::PATIENCE;
 
 /// What is linked to each pad that appears.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Taste {
+pub(crate) struct Taste {
     /// Caps that are accepted of video, and of audio; empty for anything.
-    pub video: &'static str,
-    pub audio: &'static str,
+    pub(crate) video: &'static str,
+    pub(crate) audio: &'static str,
 }
 
 /// What has come out of a pad.
 #[derive(Clone, Debug, Default)]
-pub struct Received {
-    pub caps: Option<String>,
-    pub stream_id: Option<String>,
-    pub buffers: u64,
-    pub key_frames: u64,
-    pub eos: bool,
-    pub removed: bool,
-    pub flushed: bool,
+pub(crate) struct Received {
+    pub(crate) caps: Option<String>,
+    pub(crate) stream_id: Option<String>,
+    pub(crate) buffers: u64,
+    pub(crate) key_frames: u64,
+    pub(crate) eos: bool,
+    pub(crate) removed: bool,
+    pub(crate) flushed: bool,
 }
 
 #[derive(Default)]
@@ -37,13 +37,13 @@ struct Log {
     changed: Condvar,
 }
 
-pub struct Consumer {
-    pub pipeline: gst::Pipeline,
-    pub source: gst::Element,
+pub(crate) struct Consumer {
+    pub(crate) pipeline: gst::Pipeline,
+    pub(crate) source: gst::Element,
     log: Arc<Log>,
 }
 
-pub fn init() {
+pub(crate) fn init() {
     static INIT: Once = Once::new();
     INIT.call_once(|| {
         gst::init().unwrap();
@@ -52,7 +52,7 @@ pub fn init() {
 }
 
 impl Consumer {
-    pub fn new(signaller: &impl IsA<Signallable>, taste: Taste) -> Self {
+    pub(crate) fn new(signaller: &impl IsA<Signallable>, taste: Taste) -> Self {
         init();
         let source = gst::ElementFactory::make("webrtcsrc")
             .property("signaller", signaller.as_ref())
@@ -61,7 +61,7 @@ impl Consumer {
         Self::with_source(source, taste)
     }
 
-    pub fn with_source(source: gst::Element, taste: Taste) -> Self {
+    pub(crate) fn with_source(source: gst::Element, taste: Taste) -> Self {
         let pipeline = gst::Pipeline::new();
         pipeline.add(&source).unwrap();
         let log = Arc::new(Log::default());
@@ -70,7 +70,11 @@ impl Consumer {
             if pad.name().starts_with("req_") {
                 return;
             }
-            let caps = if pad.name().contains("video") { taste.video } else { taste.audio };
+            let caps = if pad.name().contains("video") {
+                taste.video
+            } else {
+                taste.audio
+            };
             if let Some(pipeline) = within.upgrade() {
                 sink(&pipeline, pad, caps, &to);
             }
@@ -81,29 +85,37 @@ impl Consumer {
         source.connect_no_more_pads(move |_| {
             *to.no_more_pads.lock().unwrap() += 1;
         });
-        Self { pipeline, source, log }
+        Self {
+            pipeline,
+            source,
+            log,
+        }
     }
 
     /// What watches what comes out of pads that are linked with [`Consumer::link`] alone.
-    pub fn around(pipeline: &gst::Pipeline, source: &gst::Element) -> Self {
-        Self { pipeline: pipeline.clone(), source: source.clone(), log: Arc::default() }
+    pub(crate) fn around(pipeline: &gst::Pipeline, source: &gst::Element) -> Self {
+        Self {
+            pipeline: pipeline.clone(),
+            source: source.clone(),
+            log: Arc::default(),
+        }
     }
 
     /// Links a pad that the test has requested.
-    pub fn link(&self, pad: &gst::Pad, caps: &'static str) {
+    pub(crate) fn link(&self, pad: &gst::Pad, caps: &'static str) {
         sink(&self.pipeline, pad, caps, &self.log);
     }
 
-    pub fn play(&self) {
+    pub(crate) fn play(&self) {
         self.pipeline.set_state(gst::State::Playing).unwrap();
     }
 
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.pipeline.set_state(gst::State::Null).unwrap();
     }
 
     /// Waits until something is true of a pad.
-    pub fn wait(&self, pad: &str, what: &str, until: impl Fn(&Received) -> bool) -> Received {
+    pub(crate) fn wait(&self, pad: &str, what: &str, until: impl Fn(&Received) -> bool) -> Received {
         let deadline = Instant::now() + PATIENCE;
         let mut pads = self.log.pads.lock().unwrap();
         loop {
@@ -118,31 +130,33 @@ impl Consumer {
         }
     }
 
-    pub fn wait_for_media(&self, pad: &str) -> Received {
+    pub(crate) fn wait_for_media(&self, pad: &str) -> Received {
         self.wait(pad, "media", |received| received.buffers >= 10)
     }
 
-    pub fn received(&self, pad: &str) -> Option<Received> {
+    pub(crate) fn received(&self, pad: &str) -> Option<Received> {
         self.log.pads.lock().unwrap().get(pad).cloned()
     }
 
-    pub fn no_more_pads(&self) -> u32 {
+    pub(crate) fn no_more_pads(&self) -> u32 {
         *self.log.no_more_pads.lock().unwrap()
     }
 
     /// Forgets what came out so far.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.log.pads.lock().unwrap().clear();
     }
 
     /// Waits for a message that `is_it` turns into something.
-    pub fn wait_for_message<T>(&self, what: &str, is_it: impl Fn(&gst::Message) -> Option<T>) -> T {
+    pub(crate) fn wait_for_message<T>(&self, what: &str, is_it: impl Fn(&gst::Message) -> Option<T>) -> T {
         let bus = self.pipeline.bus().unwrap();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let left = gst::ClockTime::from_nseconds(left.as_nanos().try_into().unwrap());
-            let message = bus.timed_pop(left).unwrap_or_else(|| panic!("{what} did not come"));
+            let message = bus
+                .timed_pop(left)
+                .unwrap_or_else(|| panic!("{what} did not come"));
             if let Some(value) = is_it(&message) {
                 return value;
             }
@@ -153,14 +167,16 @@ impl Consumer {
     }
 
     /// Waits for an event of the session; returns its structure.
-    pub fn wait_for_session(&self, event: &str) -> gst::Structure {
+    pub(crate) fn wait_for_session(&self, event: &str) -> gst::Structure {
         self.wait_for_message(event, |message| {
-            let structure = message.structure().filter(|structure| structure.name() == "weir-session")?;
+            let structure = message
+                .structure()
+                .filter(|structure| structure.name() == "weir-session")?;
             (structure.get::<&str>("event") == Ok(event)).then(|| structure.to_owned())
         })
     }
 
-    pub fn wait_for_warning(&self) -> String {
+    pub(crate) fn wait_for_warning(&self) -> String {
         self.wait_for_message("a warning", |message| match message.view() {
             gst::MessageView::Warning(warning) => Some(warning.error().message().to_owned()),
             _ => None,
@@ -168,7 +184,7 @@ impl Consumer {
     }
 
     /// Asserts that no error was posted.
-    pub fn assert_no_error(&self) {
+    pub(crate) fn assert_no_error(&self) {
         let bus = self.pipeline.bus().unwrap();
         if let Some(error) = bus.pop_filtered(&[gst::MessageType::Error]) {
             panic!("an error was posted: {error:?}");
@@ -199,7 +215,10 @@ fn sink(pipeline: &gst::Pipeline, pad: &gst::Pad, caps: &str, log: &Arc<Log>) {
     let first = if caps.is_empty() {
         sink.clone()
     } else {
-        let filter = gst::ElementFactory::make("capsfilter").property_from_str("caps", caps).build().unwrap();
+        let filter = gst::ElementFactory::make("capsfilter")
+            .property_from_str("caps", caps)
+            .build()
+            .unwrap();
         pipeline.add(&filter).unwrap();
         filter.link(&sink).unwrap();
         filter.sync_state_with_parent().unwrap();

@@ -1,6 +1,9 @@
-//! `webrtcsrc` against a producer made of a plain webrtcbin, signalled in the same process.
+//! `webrtcsrc` against producers made of a plain webrtcbin, signalled in the same process or by the real server.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
+mod answerer;
 mod consumer;
+mod hostile;
 mod leaving;
 mod playing;
 mod producer;
@@ -9,4 +12,4 @@ mod serving;
 mod signaller;
 
 /// How long a test waits for what it expects. None passes by waiting.
-pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -53,7 +53,7 @@ impl Wire {
 
 /// A stream that a producer sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub(crate) enum Stream {
     Vp8,
     Vp9,
     H264,
@@ -88,7 +88,7 @@ impl Stream {
 }
 
 /// Changes an offer before it is sent.
-pub type Munge = Box<dyn Fn(String) -> String + Send + Sync>;
+pub(crate) type Munge = Box<dyn Fn(String) -> String + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -99,6 +99,8 @@ struct State {
     connected: bool,
     key_frames_asked: u32,
     answers: Vec<String>,
+    /// The sessions that the consumer answered in or ended.
+    heard: Vec<String>,
 }
 
 struct Running {
@@ -113,43 +115,57 @@ impl Drop for Running {
 }
 
 /// Serves one consumer at a time with `streams`, anew whenever it starts.
-pub struct Producer {
+pub(crate) struct Producer {
     wire: Wire,
     inner: Arc<Inner>,
 }
 
 struct Inner {
     streams: Vec<Stream>,
+    /// Whether to offer forward error correction.
+    fec: bool,
     munge: Option<Munge>,
     state: Mutex<State>,
     changed: std::sync::Condvar,
 }
 
 impl Producer {
-    pub fn new(streams: &[Stream]) -> Self {
-        Self::with(streams, None)
+    pub(crate) fn new(streams: &[Stream]) -> Self {
+        Self::with(streams, false, None)
+    }
+
+    /// A producer that sends ULPFEC in RED.
+    pub(crate) fn with_fec(streams: &[Stream]) -> Self {
+        Self::with(streams, true, None)
     }
 
     /// A producer whose offers are changed by `munge`.
-    pub fn munging(streams: &[Stream], munge: impl Fn(String) -> String + Send + Sync + 'static) -> Self {
-        Self::with(streams, Some(Box::new(munge)))
+    pub(crate) fn munging(
+        streams: &[Stream],
+        munge: impl Fn(String) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(streams, false, Some(Box::new(munge)))
     }
 
-    fn with(streams: &[Stream], munge: Option<Munge>) -> Self {
+    fn with(streams: &[Stream], fec: bool, munge: Option<Munge>) -> Self {
         let inner = Arc::new(Inner {
             streams: streams.to_vec(),
+            fec,
             munge,
             state: Mutex::default(),
             changed: std::sync::Condvar::new(),
         });
         let asked = inner.clone();
         let signaller = InProcess::new(move |signaller, ask| asked.handle(signaller, ask));
-        Self { wire: Wire::Direct(signaller), inner }
+        Self {
+            wire: Wire::Direct(signaller),
+            inner,
+        }
     }
 
     /// A producer that registers with the signalling server at `uri`.
-    pub fn served(uri: &str, streams: &[Stream]) -> Self {
-        let inner = Self::with(streams, None).inner.clone();
+    pub(crate) fn served(uri: &str, streams: &[Stream]) -> Self {
+        let inner = Self::with(streams, false, None).inner.clone();
         let signaller = Signaller::new(SignallerRole::Producer);
         signaller.set_property("uri", uri);
         let to = inner.clone();
@@ -160,18 +176,22 @@ impl Producer {
         let to = inner.clone();
         signaller.connect_session_description(move |_, _session, answer| to.answered(&answer));
         let to = inner.clone();
-        signaller.connect_handle_ice(move |_, _session, mline, _mid, candidate| to.candidate(mline, candidate));
+        signaller
+            .connect_handle_ice(move |_, _session, mline, _mid, candidate| to.candidate(mline, candidate));
         let to = inner.clone();
         signaller.connect_session_ended(move |_, _session, error| {
             to.ended(error.map(str::to_owned));
             true
         });
         signaller.start();
-        Self { wire: Wire::Served(signaller), inner }
+        Self {
+            wire: Wire::Served(signaller),
+            inner,
+        }
     }
 
     /// The consumer's signaller.
-    pub fn signaller(&self) -> &Signallable {
+    pub(crate) fn signaller(&self) -> &Signallable {
         match &self.wire {
             Wire::Direct(signaller) => signaller.upcast_ref(),
             Wire::Served(signaller) => signaller.upcast_ref(),
@@ -179,7 +199,7 @@ impl Producer {
     }
 
     /// The id that the signalling server knows it by.
-    pub fn wait_for_id(&self) -> String {
+    pub(crate) fn wait_for_id(&self) -> String {
         let deadline = std::time::Instant::now() + crate::PATIENCE;
         loop {
             if let Some(id) = self.signaller().property::<Option<String>>("client-id") {
@@ -191,23 +211,56 @@ impl Producer {
     }
 
     /// Starts a session with the consumer; what it does by itself when the consumer starts.
-    pub fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.inner.begin_next(&self.wire);
     }
 
     /// Ends the session, as one does who leaves.
-    pub fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.wire.end(&self.session());
         self.inner.stop();
     }
 
-    /// Vanishes without a word.
-    pub fn vanish(&self) {
-        self.inner.stop();
+    /// Sends nothing more, as one does whose network is gone.
+    pub(crate) fn vanish(&self) {
+        let webrtcbin = self.webrtcbin();
+        let bin = webrtcbin.downcast_ref::<gst::Bin>().unwrap();
+        for sink in bin
+            .iterate_all_by_element_factory_name("nicesink")
+            .into_iter()
+            .flatten()
+        {
+            let pad = sink.static_pad("sink").unwrap();
+            pad.add_probe(
+                gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST,
+                |_, _| gst::PadProbeReturn::Handled,
+            );
+        }
+    }
+
+    /// Has its packets lost, one in `n`.
+    pub(crate) fn lose_one_in(&self, n: u32) {
+        let webrtcbin = self.webrtcbin();
+        let bin = webrtcbin.downcast_ref::<gst::Bin>().unwrap();
+        for sink in bin
+            .iterate_all_by_element_factory_name("nicesink")
+            .into_iter()
+            .flatten()
+        {
+            let pad = sink.static_pad("sink").unwrap();
+            let count = std::sync::atomic::AtomicU32::new(0);
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % n == n - 1 {
+                    gst::PadProbeReturn::Handled
+                } else {
+                    gst::PadProbeReturn::Ok
+                }
+            });
+        }
     }
 
     /// Adds a stream, and offers it.
-    pub fn add(&self, stream: Stream) {
+    pub(crate) fn add(&self, stream: Stream) {
         let webrtcbin = {
             let state = self.inner.state.lock().unwrap();
             let running = state.running.as_ref().unwrap();
@@ -218,7 +271,7 @@ impl Producer {
     }
 
     /// Takes the stream of an m-line out of use, and offers that.
-    pub fn remove(&self, mline: i32) {
+    pub(crate) fn remove(&self, mline: i32) {
         let webrtcbin = self.webrtcbin();
         webrtcbin
             .emit_by_name::<WebRTCRTPTransceiver>("get-transceiver", &[&mline])
@@ -227,41 +280,56 @@ impl Producer {
     }
 
     /// Offers what it has offered before.
-    pub fn offer_again(&self) {
+    pub(crate) fn offer_again(&self) {
         self.inner.offer(&self.wire, &self.webrtcbin());
     }
 
-    pub fn webrtcbin(&self) -> gst::Element {
-        self.inner.state.lock().unwrap().running.as_ref().unwrap().webrtcbin.clone()
+    pub(crate) fn webrtcbin(&self) -> gst::Element {
+        self.inner
+            .state
+            .lock()
+            .unwrap()
+            .running
+            .as_ref()
+            .unwrap()
+            .webrtcbin
+            .clone()
     }
 
-    pub fn session(&self) -> String {
+    pub(crate) fn session(&self) -> String {
         self.inner.state.lock().unwrap().session.clone().unwrap()
     }
 
     /// What the consumer said when it ended sessions.
-    pub fn wait_for_end(&self) -> Option<String> {
+    pub(crate) fn wait_for_end(&self) -> Option<String> {
         self.inner.wait(|state| state.ended.last().cloned())
     }
 
-    pub fn wait_for_connected(&self) {
+    pub(crate) fn wait_for_connected(&self) {
         self.inner.wait(|state| state.connected.then_some(()));
     }
 
     /// How many sessions there have been.
-    pub fn sessions(&self) -> u32 {
+    pub(crate) fn sessions(&self) -> u32 {
         self.inner.state.lock().unwrap().sessions
     }
 
-    pub fn wait_for_answer(&self, number: usize) -> String {
+    pub(crate) fn wait_for_answer(&self, number: usize) -> String {
         self.inner.wait(|state| state.answers.get(number).cloned())
     }
 
-    pub fn wait_for_key_frame_requests(&self, number: u32) {
-        self.inner.wait(|state| (state.key_frames_asked >= number).then_some(()));
+    /// Waits until the consumer has answered in this session, or ended it.
+    pub(crate) fn settle(&self, session: &str) {
+        self.inner
+            .wait(|state| state.heard.iter().any(|heard| heard == session).then_some(()));
     }
 
-    pub fn key_frame_requests(&self) -> u32 {
+    pub(crate) fn wait_for_key_frame_requests(&self, number: u32) {
+        self.inner
+            .wait(|state| (state.key_frames_asked >= number).then_some(()));
+    }
+
+    pub(crate) fn key_frame_requests(&self) -> u32 {
         self.inner.state.lock().unwrap().key_frames_asked
     }
 }
@@ -284,16 +352,26 @@ impl Inner {
                 std::thread::spawn(move || inner.begin_next(&wire));
             }
             Ask::Stop => self.stop(),
-            Ask::Description(_, description) => self.answered(&description),
-            Ask::Candidate(_, mline, candidate) => self.candidate(mline, &candidate),
-            Ask::EndSession(_, error) => self.ended(error),
-            Ask::Connected(_) => self.state.lock().unwrap().connected = true,
+            Ask::Description(session, description) => {
+                self.answered(&description);
+                self.state.lock().unwrap().heard.push(session);
+            }
+            Ask::Candidate(mline, candidate) => self.candidate(mline, &candidate),
+            Ask::EndSession(session, error) => {
+                self.ended(error);
+                self.state.lock().unwrap().heard.push(session);
+            }
+            Ask::Connected => self.state.lock().unwrap().connected = true,
         }
         self.changed.notify_all();
     }
 
     fn answered(&self, answer: &WebRTCSessionDescription) {
-        self.state.lock().unwrap().answers.push(answer.sdp().as_text().unwrap());
+        self.state
+            .lock()
+            .unwrap()
+            .answers
+            .push(answer.sdp().as_text().unwrap());
         self.changed.notify_all();
         if let Some(webrtcbin) = self.webrtcbin() {
             webrtcbin.emit_by_name::<()>("set-remote-description", &[answer, &None::<gst::Promise>]);
@@ -313,7 +391,12 @@ impl Inner {
     }
 
     fn webrtcbin(&self) -> Option<gst::Element> {
-        self.state.lock().unwrap().running.as_ref().map(|running| running.webrtcbin.clone())
+        self.state
+            .lock()
+            .unwrap()
+            .running
+            .as_ref()
+            .map(|running| running.webrtcbin.clone())
     }
 
     fn begin_next(self: &Arc<Self>, wire: &Wire) {
@@ -330,6 +413,15 @@ impl Inner {
         pipeline.add(&webrtcbin).unwrap();
         for stream in &self.streams {
             add_branch(&pipeline, &webrtcbin, *stream);
+            if self.fec {
+                let last = webrtcbin
+                    .sink_pads()
+                    .last()
+                    .unwrap()
+                    .property::<WebRTCRTPTransceiver>("transceiver");
+                last.set_property("fec-type", gst_webrtc::WebRTCFECType::UlpRed);
+                last.set_property("fec-percentage", 50u32);
+            }
         }
         {
             let mut state = self.state.lock().unwrap();
@@ -345,7 +437,9 @@ impl Inner {
         for pad in webrtcbin.sink_pads() {
             let counter = counter.clone();
             pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-                if info.event().is_some_and(|event| gst_video::ForceKeyUnitEvent::is(event))
+                if info
+                    .event()
+                    .is_some_and(|event| gst_video::ForceKeyUnitEvent::is(event))
                     && let Some(inner) = counter.upgrade()
                 {
                     inner.state.lock().unwrap().key_frames_asked += 1;
@@ -360,7 +454,10 @@ impl Inner {
         {
             let mut state = self.state.lock().unwrap();
             state.session = Some(session.to_owned());
-            state.running = Some(Running { pipeline: pipeline.clone(), webrtcbin: webrtcbin.clone() });
+            state.running = Some(Running {
+                pipeline: pipeline.clone(),
+                webrtcbin: webrtcbin.clone(),
+            });
         }
         pipeline.set_state(gst::State::Playing).unwrap();
         // The offer needs caps on every pad.
@@ -380,7 +477,11 @@ impl Inner {
         }
         let (inner, wire, sender) = (self.clone(), wire.clone(), webrtcbin.clone());
         let promise = gst::Promise::with_change_func(move |reply| {
-            let offer = reply.unwrap().unwrap().get::<WebRTCSessionDescription>("offer").unwrap();
+            let offer = reply
+                .unwrap()
+                .unwrap()
+                .get::<WebRTCSessionDescription>("offer")
+                .unwrap();
             sender.emit_by_name::<()>("set-local-description", &[&offer, &None::<gst::Promise>]);
             let mut text = offer.sdp().as_text().unwrap();
             if let Some(munge) = &inner.munge {
@@ -389,7 +490,10 @@ impl Inner {
             let session = inner.state.lock().unwrap().session.clone().unwrap();
             let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes());
             let sdp = sdp.unwrap_or_else(|_| gst_sdp::SDPMessage::new());
-            wire.describe(&session, &WebRTCSessionDescription::new(WebRTCSDPType::Offer, sdp));
+            wire.describe(
+                &session,
+                &WebRTCSessionDescription::new(WebRTCSDPType::Offer, sdp),
+            );
         });
         webrtcbin.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
     }

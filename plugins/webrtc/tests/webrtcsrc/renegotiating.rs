@@ -33,7 +33,9 @@ fn eos_comes_on_exactly_the_stream_that_is_removed() {
         consumer.wait_for_media(pad);
     }
     producer.remove(0);
-    consumer.wait("video_0", "EOS and removal", |received| received.eos && received.removed);
+    consumer.wait("video_0", "EOS and removal", |received| {
+        received.eos && received.removed
+    });
     let answer = producer.wait_for_answer(1);
     assert_eq!(answer.matches("a=inactive").count(), 1, "{answer}");
     for pad in ["audio_0", "video_1"] {
@@ -92,13 +94,19 @@ fn a_stream_may_rest_and_be_used_again() {
     let rounds = std::sync::atomic::AtomicUsize::new(0);
     let producer = Producer::munging(&[Stream::Vp8, Stream::Opus], move |offer| {
         let round = rounds.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        if round == 1 { offer.replacen("a=sendonly", "a=inactive", 1) } else { offer }
+        if round == 1 {
+            offer.replacen("a=sendonly", "a=inactive", 1)
+        } else {
+            offer
+        }
     });
     let consumer = Consumer::new(producer.signaller(), Taste::default());
     consumer.play();
     consumer.wait_for_media("video_0");
     producer.offer_again();
-    consumer.wait("video_0", "EOS and removal", |received| received.eos && received.removed);
+    consumer.wait("video_0", "EOS and removal", |received| {
+        received.eos && received.removed
+    });
     producer.wait_for_answer(1);
     consumer.forget();
     producer.offer_again();

@@ -11,11 +11,21 @@ use crate::producer::{Producer, Stream};
 
 /// A signalling server on a port of the system's choice, and its `host:port`.
 fn serve() -> (EmbeddedServers, String) {
-    let signalling = SignallingServer { port: 0, ..SignallingServer::default() };
-    let settings = Settings { signalling: Some(signalling), ..Settings::default() };
+    let signalling = SignallingServer {
+        port: 0,
+        ..SignallingServer::default()
+    };
+    let settings = Settings {
+        signalling: Some(signalling),
+        ..Settings::default()
+    };
     let servers = EmbeddedServers::start(&settings).unwrap();
     let uri = servers.signaller_uri().unwrap().to_owned();
-    let authority = uri.strip_prefix("ws://").unwrap().trim_end_matches('/').to_owned();
+    let authority = uri
+        .strip_prefix("ws://")
+        .unwrap()
+        .trim_end_matches('/')
+        .to_owned();
     (servers, authority)
 }
 
@@ -27,8 +37,10 @@ fn source(uri: &str) -> gst::Element {
 fn the_first_producer_is_waited_for_and_so_is_the_next() {
     init();
     let (servers, authority) = serve();
-    let consumer =
-        Consumer::with_source(source(&format!("gstwebrtc://{authority}?connect-to-first-producer=true")), Taste::default());
+    let consumer = Consumer::with_source(
+        source(&format!("gstwebrtc://{authority}?connect-to-first-producer=true")),
+        Taste::default(),
+    );
     consumer.play();
     let uri = format!("ws://{authority}");
     {
@@ -52,7 +64,10 @@ fn a_producer_is_found_by_its_id() {
     let _other = Producer::served(&uri, &[Stream::Opus]);
     let producer = Producer::served(&uri, &[Stream::Vp8]);
     let id = producer.wait_for_id();
-    let consumer = Consumer::with_source(source(&format!("gstwebrtc://{authority}/?peer-id={id}")), Taste::default());
+    let consumer = Consumer::with_source(
+        source(&format!("gstwebrtc://{authority}/?peer-id={id}")),
+        Taste::default(),
+    );
     consumer.play();
     consumer.wait_for_media("video_0");
     assert!(consumer.received("audio_0").is_none());
@@ -77,25 +92,48 @@ fn playbin3_plays_a_uri() {
     init();
     let (servers, authority) = serve();
     let _producer = Producer::served(&format!("ws://{authority}"), &[Stream::Vp8, Stream::Opus]);
-    let sinks = ["video-sink", "audio-sink"]
-        .map(|name| (name, gst::ElementFactory::make("fakesink").name(name).property("sync", true).build().unwrap()));
+    let sinks = ["video-sink", "audio-sink"].map(|name| {
+        (
+            name,
+            gst::ElementFactory::make("fakesink")
+                .name(name)
+                .property("sync", true)
+                .build()
+                .unwrap(),
+        )
+    });
     let playbin = gst::ElementFactory::make("playbin3")
-        .property("uri", format!("gstwebrtc://{authority}?connect-to-first-producer=true"))
+        .property(
+            "uri",
+            format!("gstwebrtc://{authority}?connect-to-first-producer=true"),
+        )
         .build()
         .unwrap();
     let (to, played) = std::sync::mpsc::channel();
     for (name, sink) in &sinks {
         playbin.set_property(name, sink);
         let (to, name) = (to.clone(), *name);
-        sink.static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |pad, _| {
-            let _ = to.send((name, pad.current_caps().unwrap().structure(0).unwrap().name().to_string()));
-            gst::PadProbeReturn::Ok
-        });
+        sink.static_pad("sink")
+            .unwrap()
+            .add_probe(gst::PadProbeType::BUFFER, move |pad, _| {
+                let _ = to.send((
+                    name,
+                    pad.current_caps()
+                        .unwrap()
+                        .structure(0)
+                        .unwrap()
+                        .name()
+                        .to_string(),
+                ));
+                gst::PadProbeReturn::Ok
+            });
     }
     playbin.set_state(gst::State::Playing).unwrap();
     let mut seen = std::collections::BTreeMap::new();
     while seen.len() < 2 || seen.values().any(|(_, buffers)| *buffers < 10) {
-        let (name, caps) = played.recv_timeout(crate::PATIENCE).unwrap_or_else(|_| panic!("played only {seen:?}"));
+        let (name, caps) = played
+            .recv_timeout(crate::PATIENCE)
+            .unwrap_or_else(|_| panic!("played only {seen:?}"));
         let entry = seen.entry(name).or_insert((caps, 0));
         entry.1 += 1;
     }
@@ -141,11 +179,14 @@ impl Wire {
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let client = client.unwrap();
-                let Ok(server) = TcpStream::connect(&server) else { return };
+                let Ok(server) = TcpStream::connect(&server) else {
+                    return;
+                };
                 kept.lock().unwrap().push(client.try_clone().unwrap());
-                for (mut from, mut to) in
-                    [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
-                {
+                for (mut from, mut to) in [
+                    (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                    (server, client),
+                ] {
                     std::thread::spawn(move || {
                         let _ = std::io::copy(&mut from, &mut to);
                         let _ = to.shutdown(Shutdown::Both);

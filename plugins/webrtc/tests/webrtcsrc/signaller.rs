@@ -7,21 +7,21 @@ use gstweir::signaller::{Signallable, SignallableImpl};
 
 /// What the element asks for.
 #[derive(Clone, Debug)]
-pub enum Ask {
+pub(crate) enum Ask {
     Start,
     Stop,
     Description(String, WebRTCSessionDescription),
-    Candidate(String, u32, String),
+    Candidate(u32, String),
     EndSession(String, Option<String>),
-    Connected(String),
+    Connected,
 }
 
 glib::wrapper! {
-    pub struct InProcess(ObjectSubclass<imp::InProcess>) @implements Signallable;
+    pub(crate) struct InProcess(ObjectSubclass<imp::InProcess>) @implements Signallable;
 }
 
 impl InProcess {
-    pub fn new(asked: impl Fn(&Self, Ask) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(asked: impl Fn(&Self, Ask) + Send + Sync + 'static) -> Self {
         let signaller: Self = glib::Object::new();
         assert!(signaller.imp().asked.set(Box::new(asked)).is_ok());
         signaller
@@ -36,7 +36,7 @@ mod imp {
     type Asked = Box<dyn Fn(&super::InProcess, Ask) + Send + Sync>;
 
     #[derive(Default)]
-    pub struct InProcess {
+    pub(crate) struct InProcess {
         pub asked: OnceLock<Asked>,
     }
 
@@ -49,8 +49,11 @@ mod imp {
 
     impl ObjectImpl for InProcess {
         fn properties() -> &'static [glib::ParamSpec] {
-            static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> =
-                LazyLock::new(|| vec![glib::ParamSpecOverride::for_interface::<Signallable>("manual-sdp-munging")]);
+            static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+                vec![glib::ParamSpecOverride::for_interface::<Signallable>(
+                    "manual-sdp-munging",
+                )]
+            });
             &PROPERTIES
         }
 
@@ -72,8 +75,8 @@ mod imp {
             self.ask(Ask::Description(session_id.to_owned(), description.clone()));
         }
 
-        fn add_ice(&self, session_id: &str, candidate: &str, mline: u32, _mid: Option<&str>) {
-            self.ask(Ask::Candidate(session_id.to_owned(), mline, candidate.to_owned()));
+        fn add_ice(&self, _session_id: &str, candidate: &str, mline: u32, _mid: Option<&str>) {
+            self.ask(Ask::Candidate(mline, candidate.to_owned()));
         }
 
         fn end_session(&self, session_id: &str) {
@@ -84,8 +87,8 @@ mod imp {
             self.ask(Ask::EndSession(session_id.to_owned(), error.map(str::to_owned)));
         }
 
-        fn session_connected(&self, session_id: &str) {
-            self.ask(Ask::Connected(session_id.to_owned()));
+        fn session_connected(&self, _session_id: &str) {
+            self.ask(Ask::Connected);
         }
     }
 

@@ -16,22 +16,36 @@ pub(super) struct Choice {
 /// The first of `codecs` that is offered and that can be depayloaded here. Of several formats of it, the one that suits
 /// every decoder: for H.264 packetization mode 1, for VP9 profile 0.
 pub(super) fn choose(media: &SDPMediaRef, codecs: &[&'static PayloadFormat]) -> Option<Choice> {
-    let offered: Vec<Offered> = media.formats().filter_map(|format| Offered::read(media, format)).collect();
+    let offered: Vec<Offered> = media
+        .formats()
+        .filter_map(|format| Offered::read(media, format))
+        .collect();
     let has = |name: &str| offered.iter().any(|format| format.encoding_name == name);
     let fec = has("RED") && has("ULPFEC");
-    codecs.iter().filter(|codec| codec.depayloader().is_some()).find_map(|codec| {
-        let mut formats: Vec<&Offered> =
-            offered.iter().filter(|format| format.encoding_name == codec.encoding_name).collect();
-        // Stable: the producer's order decides among equals.
-        formats.sort_by_key(|format| !format.suits_all);
-        formats.first().map(|format| Choice { caps: format.caps.clone(), fec: fec && codec.video })
-    })
+    codecs
+        .iter()
+        .filter(|codec| codec.depayloader().is_some())
+        .find_map(|codec| {
+            let mut formats: Vec<&Offered> = offered
+                .iter()
+                .filter(|format| format.encoding_name == codec.encoding_name)
+                .collect();
+            // Stable: the producer's order decides among equals.
+            formats.sort_by_key(|format| !format.suits_all);
+            formats.first().map(|format| Choice {
+                caps: format.caps.clone(),
+                fec: fec && codec.video,
+            })
+        })
 }
 
 /// Some format of the m-line: for one that nothing is wanted of, and that is answered all the same.
 pub(super) fn any(media: &SDPMediaRef) -> Option<Choice> {
     let format = media.formats().find_map(|format| Offered::read(media, format))?;
-    Some(Choice { caps: format.caps, fec: false })
+    Some(Choice {
+        caps: format.caps,
+        fec: false,
+    })
 }
 
 /// RTP caps to offer `codecs` with, with payload types taken from `payload`.
@@ -41,7 +55,9 @@ pub(super) fn offered_caps(
 ) -> gst::Caps {
     let mut caps = gst::Caps::new_empty();
     for codec in codecs.iter().filter(|codec| codec.depayloader().is_some()) {
-        let (Some(clock_rate), Some(payload)) = (codec.clock_rate(), payload.next()) else { continue };
+        let (Some(clock_rate), Some(payload)) = (codec.clock_rate(), payload.next()) else {
+            continue;
+        };
         let mut structure = gst::Structure::builder("application/x-rtp")
             .field("media", if codec.video { "video" } else { "audio" })
             .field("payload", payload)
@@ -81,7 +97,11 @@ impl Offered {
             .field("clock-rate", clock_rate)
             .field("encoding-name", structure.get::<&str>("encoding-name").ok()?)
             .build();
-        Some(Self { encoding_name, caps, suits_all })
+        Some(Self {
+            encoding_name,
+            caps,
+            suits_all,
+        })
     }
 }
 
@@ -113,7 +133,11 @@ mod tests {
     fn the_applications_order_decides_not_the_producers() {
         let sdp = media(BROWSER);
         assert_eq!(payload(&sdp, &["VP8", "H264"]), Some(96));
-        assert_eq!(payload(&sdp, &["H264", "VP8"]), Some(99), "and packetization mode 1 goes first");
+        assert_eq!(
+            payload(&sdp, &["H264", "VP8"]),
+            Some(99),
+            "and packetization mode 1 goes first"
+        );
         assert_eq!(payload(&sdp, &["VP9"]), Some(101), "profile 0 goes first");
     }
 

@@ -26,13 +26,27 @@ pub(super) enum Fact {
     /// The signaller: the session that was asked for exists.
     SessionStarted { session_id: String, peer_id: String },
     /// The signaller: a peer wants a session, with its offer or with one of ours.
-    SessionRequested { session_id: String, peer_id: String, offer: Option<WebRTCSessionDescription> },
+    SessionRequested {
+        session_id: String,
+        peer_id: String,
+        offer: Option<WebRTCSessionDescription>,
+    },
     /// The signaller: the producer's description.
-    Description { session_id: String, description: WebRTCSessionDescription },
+    Description {
+        session_id: String,
+        description: WebRTCSessionDescription,
+    },
     /// The signaller: a candidate of the producer's.
-    Candidate { session_id: String, mline: u32, candidate: String },
+    Candidate {
+        session_id: String,
+        mline: u32,
+        candidate: String,
+    },
     /// The signaller: the session is over.
-    SessionEnded { session_id: String, error: Option<String> },
+    SessionEnded {
+        session_id: String,
+        error: Option<String>,
+    },
     /// The signaller: the element shall send EOS.
     Shutdown,
     /// The signaller: it cannot go on.
@@ -92,7 +106,10 @@ impl Worker {
     /// When the system gives no thread.
     pub(super) fn start(element: &BaseWebRTCSrc, signaller: &Signallable) -> std::io::Result<Self> {
         let (sender, facts) = mpsc::channel();
-        let mailbox = Mailbox { sender, waiting: Arc::default() };
+        let mailbox = Mailbox {
+            sender,
+            waiting: Arc::default(),
+        };
         let coordinator = Coordinator {
             element: element.clone(),
             signaller: signaller.clone(),
@@ -101,6 +118,7 @@ impl Worker {
             generation: 0,
             session: None,
             next_look: Timestamp::ZERO,
+            last_trouble: None,
         };
         let thread = std::thread::Builder::new()
             .name("weir-source".to_owned())
@@ -133,7 +151,12 @@ struct Coordinator {
     session: Option<Session>,
     /// When to look after RTCP and statistics.
     next_look: Timestamp,
+    /// When the application was last told of trouble with the media.
+    last_trouble: Option<Timestamp>,
 }
+
+/// The application is told of trouble with the media at most this often: every packet may cause some.
+const TROUBLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often RTCP and statistics are looked after.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -171,36 +194,62 @@ impl Coordinator {
                 self.begin(&session_id, &peer_id, now);
                 Ok(())
             }
-            Fact::SessionRequested { session_id, peer_id, offer } => {
+            Fact::SessionRequested {
+                session_id,
+                peer_id,
+                offer,
+            } => {
                 self.begin(&session_id, &peer_id, now);
-                let Some(session) = self.session_named(&session_id) else { return Ok(()) };
+                let Some(session) = self.session_named(&session_id) else {
+                    return Ok(());
+                };
                 match offer {
                     Some(offer) => session.handle_offer(offer),
                     None => session.make_offer(),
                 }
             }
-            Fact::Description { session_id, description } => {
-                let Some(session) = self.session_named(&session_id) else { return Ok(()) };
+            Fact::Description {
+                session_id,
+                description,
+            } => {
+                let Some(session) = self.session_named(&session_id) else {
+                    return Ok(());
+                };
                 match description.type_() {
                     WebRTCSDPType::Offer => session.handle_offer(description),
                     WebRTCSDPType::Answer => session.handle_answer(&description),
                     _ => Ok(()),
                 }
             }
-            Fact::Candidate { session_id, mline, candidate } => {
-                let Some(session) = self.session_named(&session_id) else { return Ok(()) };
+            Fact::Candidate {
+                session_id,
+                mline,
+                candidate,
+            } => {
+                let Some(session) = self.session_named(&session_id) else {
+                    return Ok(());
+                };
                 session.handle_candidate(mline, &candidate)
             }
             Fact::SessionEnded { session_id, error } => {
-                let Some(_) = self.session_named(&session_id) else { return Ok(()) };
-                Err(SessionEnd { reason: EndReason::ProducerLeft, detail: error, told_peer: true })
+                let Some(_) = self.session_named(&session_id) else {
+                    return Ok(());
+                };
+                Err(SessionEnd {
+                    reason: EndReason::ProducerLeft,
+                    detail: error,
+                    told_peer: true,
+                })
             }
             Fact::Shutdown => {
                 let Some(_) = &self.session else { return Ok(()) };
                 Err(SessionEnd::new(EndReason::EndOfStream))
             }
             Fact::SignallingFailed(sentence) => {
-                messages::error(self.element.upcast_ref(), &format!("Signalling error: {sentence}"));
+                messages::error(
+                    self.element.upcast_ref(),
+                    &format!("Signalling error: {sentence}"),
+                );
                 Ok(())
             }
             Fact::SignallingWarning(sentence) => {
@@ -211,12 +260,17 @@ impl Coordinator {
                 Some(session) if generation == self.generation => session.handle_connection(event, now),
                 _ => Ok(()),
             },
-            Fact::ChildFailed { child, message } => match &mut self.session {
-                Some(session) => session.handle_child_failure(&child, message),
-                None => Ok(()),
-            },
+            Fact::ChildFailed { child, message } => {
+                let Some(session) = &mut self.session else {
+                    return Ok(());
+                };
+                session.handle_child_failure(&child, &message)?;
+                // What does not decode is started over by its output.
+                self.tell_of_trouble(&format!("{}: {message}", child.name()), now);
+                Ok(())
+            }
             Fact::Trouble(sentence) => {
-                messages::warning(self.element.upcast_ref(), &sentence);
+                self.tell_of_trouble(&sentence, now);
                 Ok(())
             }
             Fact::Latency(millis) => {
@@ -253,19 +307,39 @@ impl Coordinator {
             }
             Err(error) => {
                 // What is missing will be missing next time too.
-                messages::error(self.element.upcast_ref(), &format!("No session can be started: {error}"));
-                self.signaller.end_session(session_id, Some(&wire_reason(EndReason::Internal)));
+                messages::error(
+                    self.element.upcast_ref(),
+                    &format!("No session can be started: {error}"),
+                );
+                self.signaller
+                    .end_session(session_id, Some(&wire_reason(EndReason::Internal)));
             }
         }
     }
 
+    fn tell_of_trouble(&mut self, sentence: &str, now: Timestamp) {
+        if self
+            .last_trouble
+            .is_none_or(|last| now.saturating_since(last) >= TROUBLE_INTERVAL)
+        {
+            self.last_trouble = Some(now);
+            messages::warning(self.element.upcast_ref(), sentence);
+        } else {
+            gst::info!(crate::CAT, obj = self.element, "{sentence}");
+        }
+    }
+
     fn session_named(&mut self, session_id: &str) -> Option<&mut Session> {
-        self.session.as_mut().filter(|session| session.names().session_id == session_id)
+        self.session
+            .as_mut()
+            .filter(|session| session.names().session_id == session_id)
     }
 
     fn look_after_time(&mut self) -> Result<(), SessionEnd> {
         let now = self.now();
-        let Some(session) = &mut self.session else { return Ok(()) };
+        let Some(session) = &mut self.session else {
+            return Ok(());
+        };
         if now >= self.next_look {
             self.next_look = now + LOOK_INTERVAL;
             session.look_after_peer(now);
@@ -276,20 +350,29 @@ impl Coordinator {
     /// How long to wait for a fact; for ever, if there is nothing to do at any time.
     fn time_to_wait(&self) -> Option<Duration> {
         let session = self.session.as_ref()?;
-        let deadline = session.next_deadline().map_or(self.next_look, |next| next.min(self.next_look));
+        let deadline = session
+            .next_deadline()
+            .map_or(self.next_look, |next| next.min(self.next_look));
         Some(deadline.saturating_since(self.now()))
     }
 
     /// Ends the session if it is to end.
     fn settle(&mut self, outcome: Result<(), SessionEnd>) {
-        let Err(end) = outcome else { return };
-        let Some(session) = self.session.take() else { return };
+        let Err(mut end) = outcome else { return };
+        if end.reason == EndReason::ViewerLeft {
+            // The lifecycle speaks of the other side; here that is the producer.
+            end.reason = EndReason::ProducerLeft;
+        }
+        let Some(session) = self.session.take() else {
+            return;
+        };
         if !end.told_peer {
             let error = match end.reason {
                 EndReason::EndOfStream | EndReason::Stopped => None,
                 reason => Some(wire_reason(reason)),
             };
-            self.signaller.end_session(&session.names().session_id, error.as_deref());
+            self.signaller
+                .end_session(&session.names().session_id, error.as_deref());
         }
         self.finish(session, &end, true);
     }
@@ -297,9 +380,19 @@ impl Coordinator {
     fn finish(&self, session: Session, end: &SessionEnd, with_eos: bool) {
         imp::set_session(&self.element, None);
         let names = session.names().clone();
-        gst::info!(crate::CAT, obj = self.element, "session {} ends: {end:?}", names.session_id);
+        gst::info!(
+            crate::CAT,
+            obj = self.element,
+            "session {} ends: {end:?}",
+            names.session_id
+        );
         session.tear_down(with_eos);
-        messages::ended(self.element.upcast_ref(), names.as_message_names(), end.reason, end.detail.as_deref());
+        messages::ended(
+            self.element.upcast_ref(),
+            names.as_message_names(),
+            end.reason,
+            end.detail.as_deref(),
+        );
     }
 
     fn now(&self) -> Timestamp {

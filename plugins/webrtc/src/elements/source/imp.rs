@@ -31,6 +31,9 @@ struct State {
     running: Option<Running>,
     /// In the order of their creation; a released one leaves its place empty.
     request_pads: Vec<Option<WebRTCSrcPad>>,
+    /// How many pads of each kind were requested so far: they are numbered by it.
+    video_requests: u32,
+    audio_requests: u32,
     session_id: Option<String>,
     stats: Option<gst::Structure>,
 }
@@ -69,7 +72,10 @@ impl ObjectImpl for BaseWebRTCSrc {
                     ])
                     .return_type::<gst::Element>()
                     .accumulator(|_hint, _accumulated, value| {
-                        if value.get::<Option<gst::Element>>().is_ok_and(|filter| filter.is_some()) {
+                        if value
+                            .get::<Option<gst::Element>>()
+                            .is_ok_and(|filter| filter.is_some())
+                        {
                             ControlFlow::Break(value.clone())
                         } else {
                             ControlFlow::Continue(value.clone())
@@ -87,7 +93,8 @@ impl ObjectImpl for BaseWebRTCSrc {
         obj.set_suppressed_flags(gst::ElementFlags::SINK | gst::ElementFlags::SOURCE);
         obj.set_element_flags(gst::ElementFlags::SOURCE);
         let _ = self.instance_id.set(uuid::Uuid::new_v4().simple().to_string());
-        self.signaller.get_or_init(|| Signaller::new(SignallerRole::Consumer).upcast());
+        self.signaller
+            .get_or_init(|| Signaller::new(SignallerRole::Consumer).upcast());
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
@@ -109,7 +116,9 @@ impl ObjectImpl for BaseWebRTCSrc {
             "signaller" => self.signaller.get().to_value(),
             "stats" => {
                 let stats = lock(&self.state).stats.clone();
-                stats.unwrap_or_else(|| gst::Structure::new_empty(STATS_NAME)).to_value()
+                stats
+                    .unwrap_or_else(|| gst::Structure::new_empty(STATS_NAME))
+                    .to_value()
             }
             name => properties::get(&lock(&self.settings), name),
         }
@@ -154,21 +163,21 @@ impl ElementImpl for BaseWebRTCSrc {
         _name: Option<&str>,
         _caps: Option<&gst::Caps>,
     ) -> Option<gst::Pad> {
-        let kind = templ.name_template().strip_prefix("req_")?.strip_suffix("_%u")?.to_owned();
-        let pad = {
+        let is_video = templ.name_template() == "req_video_%u";
+        let number = {
             let mut state = lock(&self.state);
-            let prefix = format!("req_{kind}_");
-            let number = state
-                .request_pads
-                .iter()
-                .flatten()
-                .filter_map(|pad| pad.name().strip_prefix(&prefix)?.parse::<u32>().ok())
-                .max()
-                .map_or(0, |number| number + 1);
-            let pad = self.new_pad(templ, &format!("{prefix}{number}"));
-            state.request_pads.push(Some(pad.clone()));
-            pad
+            let requested = if is_video {
+                &mut state.video_requests
+            } else {
+                &mut state.audio_requests
+            };
+            let number = *requested;
+            *requested += 1;
+            number
         };
+        let kind = if is_video { "video" } else { "audio" };
+        let pad = self.new_pad(templ, &format!("req_{kind}_{number}"));
+        lock(&self.state).request_pads.push(Some(pad.clone()));
         let _ = pad.set_active(true);
         if let Err(error) = self.obj().add_pad(&pad) {
             gst::error!(crate::CAT, imp = self, "cannot add {}: {error}", pad.name());
@@ -181,7 +190,10 @@ impl ElementImpl for BaseWebRTCSrc {
         {
             let mut state = lock(&self.state);
             for entry in &mut state.request_pads {
-                if entry.as_ref().is_some_and(|entry| entry.upcast_ref::<gst::Pad>() == pad) {
+                if entry
+                    .as_ref()
+                    .is_some_and(|entry| entry.upcast_ref::<gst::Pad>() == pad)
+                {
                     *entry = None;
                 }
             }
@@ -191,11 +203,18 @@ impl ElementImpl for BaseWebRTCSrc {
     }
 
     fn query(&self, query: &mut gst::QueryRef) -> bool {
-        if self.parent_query(query) {
-            return true;
+        let gst::QueryViewMut::Latency(answer) = query.view_mut() else {
+            return self.parent_query(query);
+        };
+        // A bin asks its sinks, and there is none inside.
+        let mut latency = self.latency();
+        for pad in self.obj().src_pads() {
+            let mut of_pad = gst::query::Latency::new();
+            if pad.query(&mut of_pad) {
+                latency = latency.max(of_pad.result().1);
+            }
         }
-        let gst::QueryViewMut::Latency(query) = query.view_mut() else { return false };
-        query.set(true, self.latency(), gst::ClockTime::NONE);
+        answer.set(true, latency, gst::ClockTime::NONE);
         true
     }
 }
@@ -207,7 +226,10 @@ impl BinImpl for BaseWebRTCSrc {
             gst::MessageView::Error(error) => {
                 if let Some(child) = error.src() {
                     let message = error.error().message().to_owned();
-                    self.post(Fact::ChildFailed { child: child.clone(), message });
+                    self.post(Fact::ChildFailed {
+                        child: child.clone(),
+                        message,
+                    });
                 }
             }
             _ => self.parent_handle_message(message),
@@ -234,7 +256,9 @@ impl ChildProxyImpl for BaseWebRTCSrc {
 
 impl BaseWebRTCSrc {
     pub(super) fn signaller(&self) -> Signallable {
-        self.signaller.get_or_init(|| Signaller::new(SignallerRole::Consumer).upcast()).clone()
+        self.signaller
+            .get_or_init(|| Signaller::new(SignallerRole::Consumer).upcast())
+            .clone()
     }
 
     fn start(&self) -> Result<(), gst::StateChangeError> {
@@ -248,7 +272,11 @@ impl BaseWebRTCSrc {
             gst::StateChangeError
         })?;
         let signalling = Signalling::listen(&signaller, worker.mailbox(), &self.obj());
-        lock(&self.state).running = Some(Running { worker, signalling, is_signalling: false });
+        lock(&self.state).running = Some(Running {
+            worker,
+            signalling,
+            is_signalling: false,
+        });
         Ok(())
     }
 
@@ -268,7 +296,14 @@ impl BaseWebRTCSrc {
 
     fn stop(&self) {
         let running = lock(&self.state).running.take();
-        let Some(Running { worker, signalling, is_signalling }) = running else { return };
+        let Some(Running {
+            worker,
+            signalling,
+            is_signalling,
+        }) = running
+        else {
+            return;
+        };
         worker.stop();
         if is_signalling {
             signalling.signaller().stop();
@@ -276,7 +311,10 @@ impl BaseWebRTCSrc {
     }
 
     fn post(&self, fact: Fact) {
-        let mailbox = lock(&self.state).running.as_ref().map(|running| running.worker.mailbox().clone());
+        let mailbox = lock(&self.state)
+            .running
+            .as_ref()
+            .map(|running| running.worker.mailbox().clone());
         if let Some(mailbox) = mailbox {
             mailbox.post(fact);
         }
@@ -289,7 +327,9 @@ impl BaseWebRTCSrc {
     fn new_pad(&self, template: &gst::PadTemplate, name: &str) -> WebRTCSrcPad {
         let element = self.obj().downgrade();
         WebRTCSrcPad::new(template, name, move || {
-            element.upgrade().map_or(gst::ClockTime::ZERO, |element| element.imp().latency())
+            element
+                .upgrade()
+                .map_or(gst::ClockTime::ZERO, |element| element.imp().latency())
         })
     }
 }
@@ -330,25 +370,38 @@ pub(super) fn set_stats(
             .field("candidates-ignored", candidates_ignored)
             .build(),
     );
-    let stats = gst::Structure::builder(STATS_NAME).field(session_id, session).build();
+    let stats = gst::Structure::builder(STATS_NAME)
+        .field(session_id, session)
+        .build();
     lock(&element.imp().state).stats = Some(stats);
 }
 
 /// The pad that was requested for the m-line of this index.
 pub(super) fn request_pad(element: &super::BaseWebRTCSrc, index: usize) -> Option<WebRTCSrcPad> {
-    lock(&element.imp().state).request_pads.get(index).cloned().flatten()
+    lock(&element.imp().state)
+        .request_pads
+        .get(index)
+        .cloned()
+        .flatten()
 }
 
 /// The requested pads, and the m-lines that they are for.
 pub(super) fn request_pads(element: &super::BaseWebRTCSrc) -> Vec<(usize, WebRTCSrcPad)> {
     let state = lock(&element.imp().state);
-    state.request_pads.iter().enumerate().filter_map(|(index, pad)| Some((index, pad.clone()?))).collect()
+    state
+        .request_pads
+        .iter()
+        .enumerate()
+        .filter_map(|(index, pad)| Some((index, pad.clone()?)))
+        .collect()
 }
 
 /// A new pad, not added yet.
 pub(super) fn sometimes_pad(element: &super::BaseWebRTCSrc, kind: MediaKind, name: &str) -> WebRTCSrcPad {
     let template = element.pad_template(&format!("{kind}_%u"));
-    let Some(template) = template else { unreachable!("there are templates for audio and video") };
+    let Some(template) = template else {
+        unreachable!("there are templates for audio and video")
+    };
     element.imp().new_pad(&template, name)
 }
 
@@ -359,7 +412,10 @@ pub(super) fn encoded_filter(
     pad_name: &str,
     caps: &gst::Caps,
 ) -> Option<gst::Element> {
-    element.emit_by_name("request-encoded-filter", &[&Some(producer_id), &pad_name, &Some(caps)])
+    element.emit_by_name(
+        "request-encoded-filter",
+        &[&Some(producer_id), &pad_name, &Some(caps)],
+    )
 }
 
 fn pad_templates() -> Vec<gst::PadTemplate> {
@@ -371,7 +427,13 @@ fn pad_templates() -> Vec<gst::PadTemplate> {
         caps
     };
     let video = encoded(
-        &["video/x-vp8", "video/x-h264", "video/x-vp9", "video/x-h265", "video/x-av1"],
+        &[
+            "video/x-vp8",
+            "video/x-h264",
+            "video/x-vp9",
+            "video/x-h265",
+            "video/x-av1",
+        ],
         "video/x-raw",
     );
     let audio = encoded(&["audio/x-opus"], "audio/x-raw");

@@ -83,9 +83,13 @@ impl Lines {
         let number = self.lines.values().filter(|line| line.kind == media.kind).count();
         let name = format!("{}_{number}", media.kind);
         let output = if has_codec {
-            let pad_name =
-                imp::request_pad(&self.element, media.index).map_or_else(|| name.clone(), |pad| pad.name().to_string());
-            let output = Arc::new(Output::new(self.element.upcast_ref(), None, self.hooks(pad_name))?);
+            let pad_name = imp::request_pad(&self.element, media.index)
+                .map_or_else(|| name.clone(), |pad| pad.name().to_string());
+            let output = Arc::new(Output::new(
+                self.element.upcast_ref(),
+                None,
+                self.hooks(pad_name),
+            )?);
             if let Ok(mline) = u32::try_from(media.index) {
                 lock(&self.routes).insert(mline, output.clone());
             }
@@ -93,13 +97,23 @@ impl Lines {
         } else {
             None
         };
-        self.lines.insert(media.index, Line { kind: media.kind, name, output, open: None });
+        self.lines.insert(
+            media.index,
+            Line {
+                kind: media.kind,
+                name,
+                output,
+                open: None,
+            },
+        );
         Ok(())
     }
 
     /// Whether there is a codec and a pad for the m-line.
     pub(super) fn is_wanted(&self, index: usize) -> bool {
-        let Some(line) = self.lines.get(&index) else { return false };
+        let Some(line) = self.lines.get(&index) else {
+            return false;
+        };
         line.output.is_some()
             && imp::request_pad(&self.element, index).is_none_or(|pad| kind_of(&pad) == line.kind)
     }
@@ -135,7 +149,9 @@ impl Lines {
     }
 
     fn open(&mut self, media: &MediaOffer) {
-        let Some(line) = self.lines.get_mut(&media.index) else { return };
+        let Some(line) = self.lines.get_mut(&media.index) else {
+            return;
+        };
         let Some(output) = line.output.clone() else { return };
         let msid = media.stream_id.clone();
         if let Some(open) = &line.open {
@@ -167,7 +183,9 @@ impl Lines {
     }
 
     fn close(&mut self, index: usize, with_eos: bool) {
-        let Some(line) = self.lines.get_mut(&index) else { return };
+        let Some(line) = self.lines.get_mut(&index) else {
+            return;
+        };
         let Some(open) = line.open.take() else { return };
         if let Some(output) = &line.output {
             output.close(with_eos);
@@ -184,9 +202,10 @@ impl Lines {
     /// The application waits at requested pads that no m-line leads to: they are told that nothing comes.
     fn end_requested_pads(&self, media: &[MediaOffer], uses: &[Use]) {
         for (index, pad) in imp::request_pads(&self.element) {
-            let is_used = media.iter().zip(uses).any(|(media, use_)| {
-                media.index == index && *use_ == Use::Receiving
-            });
+            let is_used = media
+                .iter()
+                .zip(uses)
+                .any(|(media, use_)| media.index == index && *use_ == Use::Receiving);
             if !is_used && !pad.pad_flags().contains(gst::PadFlags::EOS) {
                 pad.push_event(self.stream_start(index));
                 pad.push_event(gst::event::Eos::new());
@@ -197,7 +216,9 @@ impl Lines {
     fn stream_start(&self, index: usize) -> gst::Event {
         // Distinct among all sources of a pipeline, and the same whenever this m-line is used.
         let stream_id = format!("{}/{}:{index}", imp::instance_id(&self.element), self.peer_id);
-        gst::event::StreamStart::builder(&stream_id).group_id(self.group).build()
+        gst::event::StreamStart::builder(&stream_id)
+            .group_id(self.group)
+            .build()
     }
 
     fn hooks(&self, pad_name: String) -> Hooks {
@@ -220,5 +241,9 @@ impl Lines {
 }
 
 fn kind_of(pad: &WebRTCSrcPad) -> MediaKind {
-    if pad.name().starts_with("req_video") { MediaKind::Video } else { MediaKind::Audio }
+    if pad.name().starts_with("req_video") {
+        MediaKind::Video
+    } else {
+        MediaKind::Audio
+    }
 }

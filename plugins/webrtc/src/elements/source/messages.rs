@@ -38,7 +38,10 @@ pub(super) fn ended(
     }
     post(
         element,
-        session("ended", names).field("reason", reason.code()).field("message", &message).build(),
+        session("ended", names)
+            .field("reason", reason.code())
+            .field("message", &message)
+            .build(),
     );
     if !is_expected(reason) {
         gst::element_warning!(element, gst::StreamError::Failed, ("Session ended: {}", message));

@@ -54,7 +54,9 @@ glib::wrapper! {
 impl BaseWebRTCSrc {
     /// A source that finds its producer through `signaller`.
     pub fn with_signaller(signaller: &impl IsA<Signallable>) -> Self {
-        glib::Object::builder().property("signaller", signaller.as_ref()).build()
+        glib::Object::builder()
+            .property("signaller", signaller.as_ref())
+            .build()
     }
 }
 

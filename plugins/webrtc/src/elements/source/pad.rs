@@ -41,7 +41,9 @@ impl WebRTCSrcPad {
                 if gst::Pad::query_default(pad, parent, query) {
                     return true;
                 }
-                let gst::QueryViewMut::Latency(query) = query.view_mut() else { return false };
+                let gst::QueryViewMut::Latency(query) = query.view_mut() else {
+                    return false;
+                };
                 query.set(true, latency(), gst::ClockTime::NONE);
                 true
             })
@@ -67,8 +69,13 @@ mod imp {
     #[properties(wrapper_type = super::WebRTCSrcPad)]
     pub struct WebRTCSrcPad {
         /// The media stream id that the peer gave (RFC 8830).
-        #[property(get, nullable, name = "msid", nick = "MSID",
-            blurb = "Remote MediaStream ID in use for this pad")]
+        #[property(
+            get,
+            nullable,
+            name = "msid",
+            nick = "MSID",
+            blurb = "Remote MediaStream ID in use for this pad"
+        )]
         pub(super) msid: Mutex<Option<String>>,
     }
 

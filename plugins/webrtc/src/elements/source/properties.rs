@@ -115,8 +115,14 @@ pub(super) fn get(settings: &Settings, name: &str) -> glib::Value {
 /// The properties that were set and have no effect yet.
 pub(super) fn without_effect(settings: &Settings) -> Vec<&'static str> {
     [
-        ("enable-data-channel-navigation", settings.enable_data_channel_navigation),
-        ("enable-control-data-channel", settings.enable_control_data_channel),
+        (
+            "enable-data-channel-navigation",
+            settings.enable_data_channel_navigation,
+        ),
+        (
+            "enable-control-data-channel",
+            settings.enable_control_data_channel,
+        ),
     ]
     .into_iter()
     .filter_map(|(name, was_set)| was_set.then_some(name))
@@ -124,7 +130,12 @@ pub(super) fn without_effect(settings: &Settings) -> Vec<&'static str> {
 }
 
 fn boolean(name: &'static str, nick: &'static str, blurb: &'static str, default: bool) -> glib::ParamSpec {
-    glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb).default_value(default).mutable_ready().build()
+    glib::ParamSpecBoolean::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .default_value(default)
+        .mutable_ready()
+        .build()
 }
 
 fn string(value: &glib::Value) -> Option<String> {

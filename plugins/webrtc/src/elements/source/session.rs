@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use gst::glib;
 use gst::prelude::*;
 use gst_webrtc::{
-    WebRTCFECType, WebRTCPeerConnectionState, WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection, WebRTCSDPType,
-    WebRTCSessionDescription,
+    WebRTCFECType, WebRTCPeerConnectionState, WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection,
+    WebRTCSDPType, WebRTCSessionDescription,
 };
 use weir_negotiation::{
     CandidateGate, ConnectionState, EndReason, GateVerdict, LifecycleConfig, MediaKind, MediaOffer,
@@ -39,11 +39,19 @@ pub(super) struct SessionEnd {
 
 impl SessionEnd {
     pub(super) fn new(reason: EndReason) -> Self {
-        Self { reason, detail: None, told_peer: false }
+        Self {
+            reason,
+            detail: None,
+            told_peer: false,
+        }
     }
 
     fn because(reason: EndReason, detail: impl ToString) -> Self {
-        Self { reason, detail: Some(detail.to_string()), told_peer: false }
+        Self {
+            reason,
+            detail: Some(detail.to_string()),
+            told_peer: false,
+        }
     }
 }
 
@@ -56,7 +64,10 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn as_message_names(&self) -> SessionNames<'_> {
-        SessionNames { session_id: &self.session_id, peer_id: &self.peer_id }
+        SessionNames {
+            session_id: &self.session_id,
+            peer_id: &self.peer_id,
+        }
     }
 }
 
@@ -87,7 +98,10 @@ enum Negotiation {
     /// There is none.
     Idle,
     /// webrtcbin takes over the producer's offer.
-    Applying { media: Vec<MediaOffer>, shown: gst_sdp::SDPMessage },
+    Applying {
+        media: Vec<MediaOffer>,
+        shown: gst_sdp::SDPMessage,
+    },
     /// webrtcbin answers it.
     Answering { media: Vec<MediaOffer> },
     /// webrtcbin makes an offer of ours.
@@ -136,7 +150,10 @@ impl Session {
         Ok(Self {
             element: element.clone(),
             signaller: signaller.clone(),
-            names: Names { session_id: session_id.to_owned(), peer_id: peer_id.to_owned() },
+            names: Names {
+                session_id: session_id.to_owned(),
+                peer_id: peer_id.to_owned(),
+            },
             settings,
             connection,
             lines: Lines::new(element, mailbox, &routes, peer_id),
@@ -163,10 +180,16 @@ impl Session {
         let bad = |error: &dyn ToString| SessionEnd::because(EndReason::BadOffer, error.to_string());
         let text = description.sdp().as_text().map_err(|error| bad(&error))?;
         let media = read_offer(&text).map_err(|error| bad(&error))?;
-        let shown = self.translator.show_offer(&text, &media).map_err(|error| bad(&error))?;
+        let shown = self
+            .translator
+            .show_offer(&text, &media)
+            .map_err(|error| bad(&error))?;
         let shown = gst_sdp::SDPMessage::parse_buffer(shown.as_bytes()).map_err(|error| bad(&error))?;
         self.connection
-            .set_remote_description(&WebRTCSessionDescription::new(WebRTCSDPType::Offer, shown.clone()));
+            .set_remote_description(&WebRTCSessionDescription::new(
+                WebRTCSDPType::Offer,
+                shown.clone(),
+            ));
         self.negotiation = Negotiation::Applying { media, shown };
         Ok(())
     }
@@ -193,7 +216,10 @@ impl Session {
         for codecs in [&self.settings.video_codecs, &self.settings.audio_codecs] {
             let caps = codec_choice::offered_caps(codecs, &mut payload);
             if !caps.is_empty() {
-                self.add_transceiver(WebRTCRTPTransceiverDirection::Recvonly, &Choice { caps, fec: false });
+                self.add_transceiver(
+                    WebRTCRTPTransceiverDirection::Recvonly,
+                    &Choice { caps, fec: false },
+                );
             }
         }
         self.connection.create_offer();
@@ -226,11 +252,13 @@ impl Session {
     ) -> Result<(), SessionEnd> {
         match event {
             ConnectionEvent::Candidate { mline, candidate } => {
-                self.signaller.send_ice(&self.names.session_id, &candidate, mline, None);
+                self.signaller
+                    .send_ice(&self.names.session_id, &candidate, mline, None);
                 Ok(())
             }
             ConnectionEvent::State(state) => {
-                self.lifecycle.handle_connection_state(connection_state(state), now);
+                self.lifecycle
+                    .handle_connection_state(connection_state(state), now);
                 Ok(())
             }
             ConnectionEvent::RemoteApplied(result) => self.handle_remote_applied(result, now),
@@ -242,18 +270,12 @@ impl Session {
         }
     }
 
-    /// An element of ours failed.
-    pub(super) fn handle_child_failure(
-        &mut self,
-        child: &gst::Object,
-        message: String,
-    ) -> Result<(), SessionEnd> {
+    /// An element of ours failed: the session survives it, unless it is webrtcbin's.
+    pub(super) fn handle_child_failure(&self, child: &gst::Object, message: &str) -> Result<(), SessionEnd> {
         let webrtcbin = self.connection.webrtcbin().upcast_ref::<gst::Object>();
         if child == webrtcbin || child.has_as_ancestor(webrtcbin) {
             return Err(SessionEnd::because(EndReason::Internal, message));
         }
-        // What does not decode is started over by its output.
-        messages::warning(self.element.upcast_ref(), &format!("{}: {message}", child.name()));
         Ok(())
     }
 
@@ -275,7 +297,11 @@ impl Session {
 
     /// Does what the lifecycle says.
     pub(super) fn settle_lifecycle(&mut self, now: Timestamp) -> Result<(), SessionEnd> {
-        if self.lifecycle.poll_timeout().is_some_and(|deadline| deadline <= now) {
+        if self
+            .lifecycle
+            .poll_timeout()
+            .is_some_and(|deadline| deadline <= now)
+        {
             self.lifecycle.handle_timeout(now);
         }
         while let Some(command) = self.lifecycle.poll_command() {
@@ -323,13 +349,18 @@ impl Session {
             }
             Negotiation::ApplyingAnswer { media } => {
                 result.map_err(|error| SessionEnd::because(EndReason::BadAnswer, error))?;
-                let uses: Vec<Use> =
-                    media.iter().map(|media| Use::of(media, is_audio_or_video(media.kind))).collect();
+                let uses: Vec<Use> = media
+                    .iter()
+                    .map(|media| Use::of(media, is_audio_or_video(media.kind)))
+                    .collect();
                 for media in &media {
-                    self.lines.prepare(media, true).map_err(|error| SessionEnd::because(EndReason::Internal, error))?;
+                    self.lines
+                        .prepare(media, true)
+                        .map_err(|error| SessionEnd::because(EndReason::Internal, error))?;
                 }
                 self.lines.use_as(&media, &uses);
-                self.lifecycle.handle_answer_accepted(uses.contains(&Use::Receiving), now);
+                self.lifecycle
+                    .handle_answer_accepted(uses.contains(&Use::Receiving), now);
                 self.next_offer()
             }
             other => {
@@ -363,7 +394,12 @@ impl Session {
                         self.add_transceiver(WebRTCRTPTransceiverDirection::Recvonly, &choice);
                     }
                     (None, Some(choice)) => {
-                        gst::info!(crate::CAT, obj = self.element, "m-line {} has no codec of ours", media.index);
+                        gst::info!(
+                            crate::CAT,
+                            obj = self.element,
+                            "m-line {} has no codec of ours",
+                            media.index
+                        );
                         self.add_transceiver(WebRTCRTPTransceiverDirection::Inactive, &choice);
                     }
                     (None, None) => (),
@@ -414,7 +450,8 @@ impl Session {
                 if let Ok(text) = offer.sdp().as_text() {
                     self.translator.adopt_offer_of_ours(&text);
                 }
-                self.signaller.send_session_description(&self.names.session_id, &offer);
+                self.signaller
+                    .send_session_description(&self.names.session_id, &offer);
                 self.negotiation = Negotiation::Offered;
                 Ok(())
             }
@@ -433,8 +470,10 @@ impl Session {
         now: Timestamp,
     ) -> Result<(), SessionEnd> {
         let internal = |error: &dyn ToString| SessionEnd::because(EndReason::Internal, error.to_string());
-        let uses: Vec<Use> =
-            media.iter().map(|media| Use::of(media, self.lines.is_wanted(media.index))).collect();
+        let uses: Vec<Use> = media
+            .iter()
+            .map(|media| Use::of(media, self.lines.is_wanted(media.index)))
+            .collect();
         // Before the answer goes out: what comes upon it finds its pads.
         self.lines.use_as(media, &uses);
         let text = answer.sdp().as_text().map_err(|error| internal(&error))?;
@@ -444,7 +483,8 @@ impl Session {
             &self.names.session_id,
             &WebRTCSessionDescription::new(WebRTCSDPType::Answer, told),
         );
-        self.lifecycle.handle_answer_accepted(uses.contains(&Use::Receiving), now);
+        self.lifecycle
+            .handle_answer_accepted(uses.contains(&Use::Receiving), now);
         Ok(())
     }
 
@@ -473,9 +513,19 @@ fn receive_pads(webrtcbin: &gst::Element, routes: &Routes, unwanted: &Arc<Output
             None => Err(glib::bool_error!("there is no such m-line")),
         };
         if let Err(error) = connected {
-            gst::info!(crate::CAT, obj = webrtcbin, "{} is not wanted: {error}", pad.name());
+            gst::info!(
+                crate::CAT,
+                obj = webrtcbin,
+                "{} is not wanted: {error}",
+                pad.name()
+            );
             if let Err(error) = unwanted.connect(pad) {
-                gst::warning!(crate::CAT, obj = webrtcbin, "{} blocks its stream: {error}", pad.name());
+                gst::warning!(
+                    crate::CAT,
+                    obj = webrtcbin,
+                    "{} blocks its stream: {error}",
+                    pad.name()
+                );
             }
         }
     });

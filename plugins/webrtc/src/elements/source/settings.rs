@@ -37,7 +37,10 @@ impl Default for Settings {
 /// The codecs with these names, those that are unknown or of the other kind left out.
 pub(super) fn codecs<'a>(names: impl Iterator<Item = &'a str>, video: bool) -> Vec<&'static PayloadFormat> {
     let mut codecs = Vec::new();
-    for format in names.filter_map(PayloadFormat::from_codec_name).filter(|format| format.video == video) {
+    for format in names
+        .filter_map(PayloadFormat::from_codec_name)
+        .filter(|format| format.video == video)
+    {
         if !codecs.contains(&format) {
             codecs.push(format);
         }
@@ -51,7 +54,8 @@ mod tests {
 
     #[test]
     fn unknown_codecs_and_those_of_the_other_kind_are_left_out() {
-        let names = |codecs: Vec<&PayloadFormat>| codecs.iter().map(|codec| codec.codec_name).collect::<Vec<_>>();
+        let names =
+            |codecs: Vec<&PayloadFormat>| codecs.iter().map(|codec| codec.codec_name).collect::<Vec<_>>();
         let given = ["h264", "OPUS", "THEORA", "VP8", "H264"];
         assert_eq!(names(codecs(given.into_iter(), true)), ["H264", "VP8"]);
         assert_eq!(names(codecs(given.into_iter(), false)), ["OPUS"]);

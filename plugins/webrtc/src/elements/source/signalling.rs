@@ -45,7 +45,10 @@ impl Signalling {
         handlers.push(signaller.connect_session_description({
             let to = mailbox.clone();
             move |_, session, description| {
-                to.post_from_network(Fact::Description { session_id: session.to_owned(), description });
+                to.post_from_network(Fact::Description {
+                    session_id: session.to_owned(),
+                    description,
+                });
             }
         }));
         handlers.push(signaller.connect_handle_ice({
@@ -61,7 +64,9 @@ impl Signalling {
         handlers.extend(signaller.connect_session_ended({
             let (to, element) = (mailbox.clone(), element.clone());
             move |_, session, error| {
-                let known = element.upgrade().is_some_and(|element| imp::knows_session(&element, session));
+                let known = element
+                    .upgrade()
+                    .is_some_and(|element| imp::knows_session(&element, session));
                 to.post(Fact::SessionEnded {
                     session_id: session.to_owned(),
                     error: error.map(str::to_owned),
@@ -73,7 +78,10 @@ impl Signalling {
             let to = mailbox.clone();
             move |_, sentence| to.post(Fact::SignallingFailed(sentence.to_owned()))
         }));
-        for connect in [SignallableExt::connect_connection_lost, SignallableExt::connect_warning] {
+        for connect in [
+            SignallableExt::connect_connection_lost,
+            SignallableExt::connect_warning,
+        ] {
             let to = mailbox.clone();
             handlers.push(connect(signaller, move |_: &Signallable, sentence: &str| {
                 to.post_from_network(Fact::SignallingWarning(sentence.to_owned()));
@@ -83,7 +91,10 @@ impl Signalling {
             let to = mailbox.clone();
             move |_| to.post(Fact::Shutdown)
         }));
-        Self { signaller: signaller.clone(), handlers }
+        Self {
+            signaller: signaller.clone(),
+            handlers,
+        }
     }
 
     /// The signaller.

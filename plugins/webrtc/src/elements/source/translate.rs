@@ -80,7 +80,11 @@ impl Translator {
 
         let mut shown_sections = Vec::new();
         for (index, (lines, offered)) in sections.iter().zip(media).enumerate() {
-            let mid = offered.mid.as_ref().map(ToString::to_string).ok_or(TranslateError::NoMid(index))?;
+            let mid = offered
+                .mid
+                .as_ref()
+                .map(ToString::to_string)
+                .ok_or(TranslateError::NoMid(index))?;
             let known = next.shown.get(index);
             if known.is_some_and(|shown| shown.kind != offered.kind) {
                 return Err(TranslateError::KindChanged(index));
@@ -92,18 +96,28 @@ impl Translator {
                 _ => show_section(lines, &inner_mid, offered.kind),
             };
             shown_sections.push(section.clone());
-            let shown = Shown { kind: offered.kind, mid: inner_mid, section };
+            let shown = Shown {
+                kind: offered.kind,
+                mid: inner_mid,
+                section,
+            };
             match next.shown.get_mut(index) {
                 Some(entry) => *entry = shown,
                 None => next.shown.push(shown),
             }
         }
 
-        let mut text: Vec<String> =
-            session.iter().filter(|line| bundle_of(line).is_none()).map(|line| (*line).to_owned()).collect();
+        let mut text: Vec<String> = session
+            .iter()
+            .filter(|line| bundle_of(line).is_none())
+            .map(|line| (*line).to_owned())
+            .collect();
         if let Some(group) = next.choose_bundle_tag()? {
             // webrtcbin looks at the first group only, of whatever kind it is.
-            let first_attribute = text.iter().position(|line| line.starts_with("a=")).unwrap_or(text.len());
+            let first_attribute = text
+                .iter()
+                .position(|line| line.starts_with("a="))
+                .unwrap_or(text.len());
             text.insert(first_attribute, group);
         }
         text.extend(shown_sections.into_iter().flatten());
@@ -116,11 +130,23 @@ impl Translator {
         let (session, sections) = split(offer);
         let bundle = session.iter().find_map(|line| bundle_of(line));
         for lines in sections {
-            let value = |name: &str| lines.iter().find(|line| is_attribute(line, name)).and_then(|line| line.split_once(':'));
+            let value = |name: &str| {
+                lines
+                    .iter()
+                    .find(|line| is_attribute(line, name))
+                    .and_then(|line| line.split_once(':'))
+            };
             let mid = value("mid").map(|(_, mid)| mid.to_owned()).unwrap_or_default();
-            let kind = lines[0].strip_prefix("m=").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+            let kind = lines[0]
+                .strip_prefix("m=")
+                .and_then(|rest| rest.split(' ').next())
+                .unwrap_or_default();
             let section = lines.iter().map(|line| (*line).to_owned()).collect();
-            self.shown.push(Shown { kind: MediaKind::from_sdp(kind), mid, section });
+            self.shown.push(Shown {
+                kind: MediaKind::from_sdp(kind),
+                mid,
+                section,
+            });
         }
         self.bundle_tag = bundle
             .as_ref()
@@ -152,11 +178,17 @@ impl Translator {
                 told_sections.push(line);
             }
         }
-        let mut text: Vec<String> =
-            session.iter().filter(|line| bundle_of(line).is_none()).map(|line| (*line).to_owned()).collect();
+        let mut text: Vec<String> = session
+            .iter()
+            .filter(|line| bundle_of(line).is_none())
+            .map(|line| (*line).to_owned())
+            .collect();
         if let Some(bundle) = &self.current_bundle {
-            let members: Vec<&str> =
-                bundle.iter().filter(|mid| accepted.contains(mid)).map(String::as_str).collect();
+            let members: Vec<&str> = bundle
+                .iter()
+                .filter(|mid| accepted.contains(mid))
+                .map(String::as_str)
+                .collect();
             if !members.is_empty() {
                 text.push(format!("a=group:BUNDLE {}", members.join(" ")));
             }
@@ -168,7 +200,11 @@ impl Translator {
     /// The BUNDLE line to show: always led by the m-line that led it first, whose transport is in use.
     fn choose_bundle_tag(&mut self) -> Result<Option<String>, TranslateError> {
         let Some(bundle) = &self.current_bundle else {
-            return if self.bundle_tag.is_some() { Err(TranslateError::BadBundle) } else { Ok(None) };
+            return if self.bundle_tag.is_some() {
+                Err(TranslateError::BadBundle)
+            } else {
+                Ok(None)
+            };
         };
         let tag = match self.bundle_tag {
             Some(tag) => tag,
@@ -179,13 +215,26 @@ impl Translator {
         };
         // Packets of an SSRC that no description names are taken for this m-line's, and webrtcbin 1.22 crashes if it
         // has no transceiver.
-        if !matches!(self.shown.get(tag).map(|shown| shown.kind), Some(MediaKind::Audio | MediaKind::Video)) {
+        if !matches!(
+            self.shown.get(tag).map(|shown| shown.kind),
+            Some(MediaKind::Audio | MediaKind::Video)
+        ) {
             return Err(TranslateError::BadBundle);
         }
         self.bundle_tag = Some(tag);
-        let others = self.shown.iter().enumerate().filter(|(index, _)| *index != tag).map(|(_, shown)| shown);
-        let mids: Vec<&str> =
-            self.shown.get(tag).into_iter().chain(others).map(|shown| shown.mid.as_str()).collect();
+        let others = self
+            .shown
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != tag)
+            .map(|(_, shown)| shown);
+        let mids: Vec<&str> = self
+            .shown
+            .get(tag)
+            .into_iter()
+            .chain(others)
+            .map(|shown| shown.mid.as_str())
+            .collect();
         Ok(Some(format!("a=group:BUNDLE {}", mids.join(" "))))
     }
 }
@@ -208,7 +257,13 @@ fn show_section(lines: &[&str], mid: &str, kind: MediaKind) -> Vec<String> {
     let mut section: Vec<String> = lines
         .iter()
         .filter(|line| !(is_media && is_direction(line)))
-        .map(|line| if is_attribute(line, "mid") { format!("a=mid:{mid}") } else { (*line).to_owned() })
+        .map(|line| {
+            if is_attribute(line, "mid") {
+                format!("a=mid:{mid}")
+            } else {
+                (*line).to_owned()
+            }
+        })
         .collect();
     if is_media {
         section.push(DIRECTION_SHOWN.to_owned());
@@ -220,7 +275,10 @@ fn show_section(lines: &[&str], mid: &str, kind: MediaKind) -> Vec<String> {
 const DIRECTION_SHOWN: &str = "a=sendonly";
 
 fn is_direction(line: &str) -> bool {
-    matches!(key_of(line), Some("sendrecv" | "sendonly" | "recvonly" | "inactive"))
+    matches!(
+        key_of(line),
+        Some("sendrecv" | "sendonly" | "recvonly" | "inactive")
+    )
 }
 
 fn is_attribute(line: &str, name: &str) -> bool {
@@ -254,7 +312,11 @@ fn split(text: &str) -> (Vec<&str>, Vec<Vec<&str>>) {
     let mut session = Vec::new();
     let mut sections: Vec<Vec<&str>> = Vec::new();
     // GStreamer's parser takes either character for the end of a line.
-    for line in text.split(['\r', '\n']).map(str::trim_end).filter(|line| !line.is_empty()) {
+    for line in text
+        .split(['\r', '\n'])
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+    {
         if line.starts_with("m=") {
             sections.push(vec![line]);
         } else {
@@ -292,7 +354,8 @@ mod tests {
 
     /// A session of sections given as (kind, mid, direction, port).
     fn offer(bundle: &str, sections: &[(&str, &str, Direction, u16)]) -> (String, Vec<MediaOffer>) {
-        let mut text = format!("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {bundle}\r\n");
+        let mut text =
+            format!("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {bundle}\r\n");
         let mut media = Vec::new();
         for (index, (kind, mid, direction, port)) in sections.iter().enumerate() {
             let name = match direction {
@@ -304,7 +367,13 @@ mod tests {
             text += &format!(
                 "m={kind} {port} UDP/TLS/RTP/SAVPF 96\r\na=mid:{mid}\r\na=ice-ufrag:u{index}\r\na={name}\r\n"
             );
-            media.push(offered(index, MediaKind::from_sdp(kind), mid, *direction, *port == 0));
+            media.push(offered(
+                index,
+                MediaKind::from_sdp(kind),
+                mid,
+                *direction,
+                *port == 0,
+            ));
         }
         (text, media)
     }
@@ -316,17 +385,26 @@ mod tests {
     #[test]
     fn webrtcbin_sees_every_m_line_send_whatever_the_peer_says() {
         for direction in [Direction::SendRecv, Direction::RecvOnly, Direction::Inactive] {
-            let shown = show(&mut Translator::default(), offer("0", &[("video", "0", direction, 9)]));
+            let shown = show(
+                &mut Translator::default(),
+                offer("0", &[("video", "0", direction, 9)]),
+            );
             assert!(shown.contains("a=sendonly\r\n"), "{shown}");
-            assert_eq!(shown.matches("a=sendonly").count() + shown.matches("a=inactive").count(), 1, "{shown}");
+            assert_eq!(
+                shown.matches("a=sendonly").count() + shown.matches("a=inactive").count(),
+                1,
+                "{shown}"
+            );
         }
     }
 
     #[test]
     fn the_peer_is_told_what_is_really_used() {
         let mut translator = Translator::default();
-        let media =
-            [("video", "v", Direction::SendOnly, 9), ("audio", "a", Direction::Inactive, 9)];
+        let media = [
+            ("video", "v", Direction::SendOnly, 9),
+            ("audio", "a", Direction::Inactive, 9),
+        ];
         show(&mut translator, offer("v a", &media));
         let answer = "v=0\r\na=group:BUNDLE v a\r\nm=video 9 X 96\r\na=mid:v\r\na=recvonly\r\n\
                       m=audio 9 X 97\r\na=mid:a\r\na=recvonly\r\n";
@@ -342,14 +420,29 @@ mod tests {
         let mut translator = Translator::default();
         let first = show(
             &mut translator,
-            offer("0 1", &[("video", "0", Direction::SendOnly, 9), ("video", "1", Direction::SendOnly, 9)]),
+            offer(
+                "0 1",
+                &[
+                    ("video", "0", Direction::SendOnly, 9),
+                    ("video", "1", Direction::SendOnly, 9),
+                ],
+            ),
         );
         let second = show(
             &mut translator,
-            offer("1", &[("video", "0", Direction::Inactive, 0), ("video", "1", Direction::SendOnly, 9)]),
+            offer(
+                "1",
+                &[
+                    ("video", "0", Direction::Inactive, 0),
+                    ("video", "1", Direction::SendOnly, 9),
+                ],
+            ),
         );
         assert_eq!(split(&second).1, split(&first).1);
-        assert!(second.contains("a=group:BUNDLE 0 1\r\n"), "the transport in use is section 0's: {second}");
+        assert!(
+            second.contains("a=group:BUNDLE 0 1\r\n"),
+            "the transport in use is section 0's: {second}"
+        );
 
         let answer = "v=0\r\na=group:BUNDLE 0 1\r\nm=video 9 X 96\r\na=mid:0\r\na=recvonly\r\n\
                       m=video 9 X 96\r\na=mid:1\r\na=recvonly\r\n";
@@ -361,12 +454,26 @@ mod tests {
     #[test]
     fn a_recycled_m_line_keeps_its_first_mid_inside_and_has_its_new_one_outside() {
         let mut translator = Translator::default();
-        show(&mut translator, offer("0", &[("video", "0", Direction::SendOnly, 9)]));
-        let shown = show(&mut translator, offer("7", &[("video", "7", Direction::SendOnly, 9)]));
-        assert!(shown.contains("a=mid:0\r\n") && !shown.contains("a=mid:7"), "{shown}");
-        let told =
-            translator.tell_answer("v=0\r\nm=video 9 X 96\r\na=mid:0\r\na=recvonly\r\n", &[Use::Receiving]);
-        assert!(told.contains("a=mid:7\r\n") && told.contains("a=group:BUNDLE 7\r\n"), "{told}");
+        show(
+            &mut translator,
+            offer("0", &[("video", "0", Direction::SendOnly, 9)]),
+        );
+        let shown = show(
+            &mut translator,
+            offer("7", &[("video", "7", Direction::SendOnly, 9)]),
+        );
+        assert!(
+            shown.contains("a=mid:0\r\n") && !shown.contains("a=mid:7"),
+            "{shown}"
+        );
+        let told = translator.tell_answer(
+            "v=0\r\nm=video 9 X 96\r\na=mid:0\r\na=recvonly\r\n",
+            &[Use::Receiving],
+        );
+        assert!(
+            told.contains("a=mid:7\r\n") && told.contains("a=group:BUNDLE 7\r\n"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -374,18 +481,40 @@ mod tests {
         let mut translator = Translator::default();
         show(
             &mut translator,
-            offer("0 1", &[("video", "0", Direction::SendOnly, 9), ("audio", "1", Direction::SendOnly, 9)]),
+            offer(
+                "0 1",
+                &[
+                    ("video", "0", Direction::SendOnly, 9),
+                    ("audio", "1", Direction::SendOnly, 9),
+                ],
+            ),
         );
         let before = translator.clone();
         let fewer = offer("0", &[("video", "0", Direction::SendOnly, 9)]);
-        assert_eq!(translator.show_offer(&fewer.0, &fewer.1), Err(TranslateError::SectionsRemoved));
-        let swapped =
-            offer("0 1", &[("audio", "0", Direction::SendOnly, 9), ("audio", "1", Direction::SendOnly, 9)]);
-        assert_eq!(translator.show_offer(&swapped.0, &swapped.1), Err(TranslateError::KindChanged(0)));
+        assert_eq!(
+            translator.show_offer(&fewer.0, &fewer.1),
+            Err(TranslateError::SectionsRemoved)
+        );
+        let swapped = offer(
+            "0 1",
+            &[
+                ("audio", "0", Direction::SendOnly, 9),
+                ("audio", "1", Direction::SendOnly, 9),
+            ],
+        );
+        assert_eq!(
+            translator.show_offer(&swapped.0, &swapped.1),
+            Err(TranslateError::KindChanged(0))
+        );
         assert_eq!(translator.shown, before.shown);
 
-        let data_first =
-            offer("0 1", &[("application", "0", Direction::SendRecv, 9), ("video", "1", Direction::SendOnly, 9)]);
+        let data_first = offer(
+            "0 1",
+            &[
+                ("application", "0", Direction::SendRecv, 9),
+                ("video", "1", Direction::SendOnly, 9),
+            ],
+        );
         assert_eq!(
             Translator::default().show_offer(&data_first.0, &data_first.1),
             Err(TranslateError::BadBundle)
@@ -397,6 +526,9 @@ mod tests {
             Err(TranslateError::Repeated("ice-ufrag"))
         );
         let (text, media) = offer("9", &[("video", "0", Direction::SendOnly, 9)]);
-        assert_eq!(Translator::default().show_offer(&text, &media), Err(TranslateError::BadBundle));
+        assert_eq!(
+            Translator::default().show_offer(&text, &media),
+            Err(TranslateError::BadBundle)
+        );
     }
 }

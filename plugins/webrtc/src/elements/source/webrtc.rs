@@ -86,7 +86,9 @@ impl URIHandlerImpl for WebRTCSrc {
     fn set_uri(&self, uri: &str) -> Result<(), glib::Error> {
         let bad = |sentence: &str| glib::Error::new(gst::URIError::BadUri, sentence);
         let server = server_of(uri).map_err(|error| bad(&error.to_string()))?;
-        let signaller = self.signaller().ok_or_else(|| bad("this signaller takes no URI"))?;
+        let signaller = self
+            .signaller()
+            .ok_or_else(|| bad("this signaller takes no URI"))?;
         signaller.set_property("uri", server.uri.as_str());
         if server.first_producer {
             self.set_connect_to_first_producer(true);
@@ -152,11 +154,14 @@ fn server_of(uri: &str) -> Result<Server, BadUri> {
     if parsed.host_str().is_none_or(str::is_empty) {
         return Err(BadUri::NoHost);
     }
-    let first_producer = parsed.query_pairs().any(|(name, value)| {
-        name == "connect-to-first-producer" && matches!(&*value, "" | "1" | "true")
-    });
+    let first_producer = parsed
+        .query_pairs()
+        .any(|(name, value)| name == "connect-to-first-producer" && matches!(&*value, "" | "1" | "true"));
     let rest = uri.split_once(':').map_or("", |(_, rest)| rest);
-    Ok(Server { uri: format!("{scheme}:{rest}"), first_producer })
+    Ok(Server {
+        uri: format!("{scheme}:{rest}"),
+        first_producer,
+    })
 }
 
 #[cfg(test)]
@@ -168,13 +173,22 @@ mod tests {
         let server = server_of("gstwebrtc://127.0.0.1:8443/path?peer-id=abc").unwrap();
         assert_eq!(server.uri, "ws://127.0.0.1:8443/path?peer-id=abc");
         assert!(!server.first_producer);
-        assert_eq!(server_of("gstwebrtcs://example.org").unwrap().uri, "wss://example.org");
+        assert_eq!(
+            server_of("gstwebrtcs://example.org").unwrap().uri,
+            "wss://example.org"
+        );
     }
 
     #[test]
     fn the_first_producer_is_asked_for_in_three_ways_and_refused_in_others() {
-        for (query, expected) in [("=true", true), ("=1", true), ("=", true), ("", true), ("=0", false), ("=no", false)]
-        {
+        for (query, expected) in [
+            ("=true", true),
+            ("=1", true),
+            ("=", true),
+            ("", true),
+            ("=0", false),
+            ("=no", false),
+        ] {
             let uri = format!("gstwebrtc://h:1?connect-to-first-producer{query}");
             assert_eq!(server_of(&uri).unwrap().first_producer, expected, "{uri}");
         }

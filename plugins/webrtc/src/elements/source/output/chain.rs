@@ -55,11 +55,18 @@ impl Chain {
         filter: impl FnOnce(&gst::Caps) -> Option<gst::Element>,
     ) -> Result<Self, ChainError> {
         if blueprint.shape == Shape::Rtp {
-            return Ok(Self { bin: bin.clone(), elements: Vec::new(), tail: source.clone(), decoder: None });
+            return Ok(Self {
+                bin: bin.clone(),
+                elements: Vec::new(),
+                tail: source.clone(),
+                decoder: None,
+            });
         }
         let format = blueprint.format;
-        let depayloader =
-            format.depayloader().ok_or(ChainError::NoDepayloader(format.encoding_name)).and_then(make)?;
+        let depayloader = format
+            .depayloader()
+            .ok_or(ChainError::NoDepayloader(format.encoding_name))
+            .and_then(make)?;
         // A lost packet leaves pictures that cannot be decoded: better a still one, and a key frame soon.
         for property in ["request-keyframe", "wait-for-keyframe"] {
             set_if_there(&depayloader, property, true);
@@ -73,8 +80,14 @@ impl Chain {
         }
         let ends = match blueprint.shape {
             Shape::Raw if !format.is_raw => decoding_ends(blueprint)?,
-            Shape::Raw => vec![End { decoder: None, elements: converters(blueprint)? }],
-            Shape::Encoded | Shape::Rtp => vec![End { decoder: None, elements: vec![caps_filter(blueprint)?] }],
+            Shape::Raw => vec![End {
+                decoder: None,
+                elements: converters(blueprint)?,
+            }],
+            Shape::Encoded | Shape::Rtp => vec![End {
+                decoder: None,
+                elements: vec![caps_filter(blueprint)?],
+            }],
         };
         Self::assemble(bin, source, front, ends)
     }
@@ -106,7 +119,14 @@ impl Chain {
         for end in ends {
             let elements: Vec<_> = front.iter().cloned().chain(end.elements).collect();
             match start(bin, source, &elements) {
-                Ok(tail) => return Ok(Self { bin: bin.clone(), elements, tail, decoder: end.decoder }),
+                Ok(tail) => {
+                    return Ok(Self {
+                        bin: bin.clone(),
+                        elements,
+                        tail,
+                        decoder: end.decoder,
+                    });
+                }
                 Err(error) => {
                     gst::info!(crate::CAT, obj = bin, "a chain does not start: {error}");
                     last_error = error;
@@ -127,34 +147,50 @@ struct End {
 /// Every decoder that there is: first those whose output downstream takes as it is, by rank; those that failed last.
 fn decoding_ends(blueprint: &Blueprint<'_>) -> Result<Vec<End>, ChainError> {
     let format = blueprint.format;
-    let kind =
-        if format.video { gst::ElementFactoryType::MEDIA_VIDEO } else { gst::ElementFactoryType::MEDIA_AUDIO };
+    let kind = if format.video {
+        gst::ElementFactoryType::MEDIA_VIDEO
+    } else {
+        gst::ElementFactoryType::MEDIA_AUDIO
+    };
     // Decoders of pictures with transparency ask for that: no RTP payload format carries it.
-    let encoded = gst::Caps::builder(format.media_type).field("codec-alpha", false).build();
+    let encoded = gst::Caps::builder(format.media_type)
+        .field("codec-alpha", false)
+        .build();
     let wanted = raw_part(blueprint);
-    let mut ranked: Vec<(bool, bool, gst::ElementFactory)> =
-        gst::ElementFactory::factories_with_type(gst::ElementFactoryType::DECODER | kind, gst::Rank::MARGINAL)
-            .into_iter()
-            .filter(|factory| factory.can_sink_any_caps(&encoded))
-            .map(|factory| {
-                let failed = blueprint.failed_decoders.contains(&factory.name());
-                (failed, !factory.can_src_any_caps(&wanted), factory)
-            })
-            .collect();
+    let mut ranked: Vec<(bool, bool, gst::ElementFactory)> = gst::ElementFactory::factories_with_type(
+        gst::ElementFactoryType::DECODER | kind,
+        gst::Rank::MARGINAL,
+    )
+    .into_iter()
+    .filter(|factory| factory.can_sink_any_caps(&encoded))
+    .map(|factory| {
+        let failed = blueprint.failed_decoders.contains(&factory.name());
+        (failed, !factory.can_src_any_caps(&wanted), factory)
+    })
+    .collect();
     // Stable: the registry's order by rank stays within each group.
     ranked.sort_by_key(|(failed, needs_conversion, _)| (*failed, *needs_conversion));
 
     let mut ends = Vec::new();
     for (_, needs_conversion, factory) in ranked {
-        let Ok(decoder) = factory.create().build() else { continue };
+        let Ok(decoder) = factory.create().build() else {
+            continue;
+        };
         tune_decoder(&decoder);
         let mut elements = vec![decoder];
         if needs_conversion {
             elements.extend(converters(blueprint)?);
         }
-        ends.push(End { decoder: Some(factory.name()), elements });
+        ends.push(End {
+            decoder: Some(factory.name()),
+            elements,
+        });
     }
-    if ends.is_empty() { Err(ChainError::NoDecoder(format.encoding_name)) } else { Ok(ends) }
+    if ends.is_empty() {
+        Err(ChainError::NoDecoder(format.encoding_name))
+    } else {
+        Ok(ends)
+    }
 }
 
 fn tune_decoder(decoder: &gst::Element) {
@@ -186,9 +222,15 @@ fn raw_part(blueprint: &Blueprint<'_>) -> gst::Caps {
 
 /// What turns decoded media into the formats that downstream accepts, if it does not accept them all.
 fn converters(blueprint: &Blueprint<'_>) -> Result<Vec<gst::Element>, glib::BoolError> {
-    let names: &[&str] =
-        if blueprint.format.video { &["videoconvert"] } else { &["audioconvert", "audioresample"] };
-    names.iter().map(|name| gst::ElementFactory::make(name).build()).collect()
+    let names: &[&str] = if blueprint.format.video {
+        &["videoconvert"]
+    } else {
+        &["audioconvert", "audioresample"]
+    };
+    names
+        .iter()
+        .map(|name| gst::ElementFactory::make(name).build())
+        .collect()
 }
 
 /// Has the parser make the stream format that downstream accepts.
@@ -197,11 +239,17 @@ fn caps_filter(blueprint: &Blueprint<'_>) -> Result<gst::Element, glib::BoolErro
     let mut caps = gst::Caps::new_empty();
     {
         let caps = caps.make_mut();
-        for structure in blueprint.downstream.iter().filter(|structure| structure.name() == media_type) {
+        for structure in blueprint
+            .downstream
+            .iter()
+            .filter(|structure| structure.name() == media_type)
+        {
             caps.append_structure(structure.to_owned());
         }
     }
-    gst::ElementFactory::make("capsfilter").property("caps", caps).build()
+    gst::ElementFactory::make("capsfilter")
+        .property("caps", caps)
+        .build()
 }
 
 fn make(name: &'static str) -> Result<gst::Element, ChainError> {
@@ -224,7 +272,9 @@ fn start(bin: &gst::Bin, source: &gst::Pad, elements: &[gst::Element]) -> Result
     let (first, last) = elements.first().zip(elements.last()).ok_or_else(missing)?;
     let tail = last.static_pad("src").ok_or_else(missing)?;
     let head = first.static_pad("sink").ok_or_else(missing)?;
-    source.link(&head).map_err(|error| glib::bool_error!("cannot link to {}: {error}", first.name()))?;
+    source
+        .link(&head)
+        .map_err(|error| glib::bool_error!("cannot link to {}: {error}", first.name()))?;
     Ok(tail)
 }
 

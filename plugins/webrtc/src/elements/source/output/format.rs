@@ -22,17 +22,24 @@ pub(crate) struct PayloadFormat {
 impl PayloadFormat {
     /// The format by the encoding name of RTP caps, in any case (RFC 4855, section 3).
     pub(crate) fn from_encoding_name(name: &str) -> Option<&'static Self> {
-        FORMATS.iter().find(|format| format.encoding_name.eq_ignore_ascii_case(name))
+        FORMATS
+            .iter()
+            .find(|format| format.encoding_name.eq_ignore_ascii_case(name))
     }
 
     /// The format by the name that applications use, in any case.
     pub(crate) fn from_codec_name(name: &str) -> Option<&'static Self> {
-        FORMATS.iter().find(|format| format.codec_name.eq_ignore_ascii_case(name))
+        FORMATS
+            .iter()
+            .find(|format| format.codec_name.eq_ignore_ascii_case(name))
     }
 
     /// The depayloader to use, if one is installed.
     pub(crate) fn depayloader(&self) -> Option<&'static str> {
-        self.depayloaders.iter().copied().find(|name| gst::ElementFactory::find(name).is_some())
+        self.depayloaders
+            .iter()
+            .copied()
+            .find(|name| gst::ElementFactory::find(name).is_some())
     }
 
     /// Ticks of the RTP timestamp per second, where that is fixed.
@@ -48,7 +55,11 @@ impl PayloadFormat {
     /// What an offer to receive it says besides (RFC 6184, section 8.1; RFC 7587, section 7).
     pub(crate) fn offered_parameters(&self) -> &'static [(&'static str, &'static str)] {
         match self.encoding_name {
-            "H264" => &[("packetization-mode", "1"), ("profile-level-id", "42e01f"), ("level-asymmetry-allowed", "1")],
+            "H264" => &[
+                ("packetization-mode", "1"),
+                ("profile-level-id", "42e01f"),
+                ("level-asymmetry-allowed", "1"),
+            ],
             "OPUS" => &[("encoding-params", "2")],
             _ => &[],
         }
@@ -164,7 +175,11 @@ mod tests {
             assert!(PayloadFormat::from_encoding_name(name).is_some(), "{name}");
         }
         for name in ["rtx", "red", "ulpfec", "telephone-event", ""] {
-            assert_eq!(PayloadFormat::from_encoding_name(name), None, "{name} is no media");
+            assert_eq!(
+                PayloadFormat::from_encoding_name(name),
+                None,
+                "{name} is no media"
+            );
         }
     }
 

@@ -106,11 +106,17 @@ struct Flow {
 /// What a gate does with what it was given.
 enum Admission {
     Drop,
-    Pass { ask_for_key_frame: bool },
+    Pass {
+        ask_for_key_frame: bool,
+    },
     /// The chain is there; it has yet to learn the gate's sticky events.
     Introduce,
     /// The chain is to be built, after taking down `old`.
-    Build { format: &'static PayloadFormat, old: Link, open: Open },
+    Build {
+        format: &'static PayloadFormat,
+        old: Link,
+        open: Open,
+    },
 }
 
 impl Gates {
@@ -140,7 +146,9 @@ impl Gates {
         pad.set_target(Some(&self.exit))?;
         let gates: Weak<Self> = Arc::downgrade(self);
         let probe = pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-            if info.event().is_some_and(|event| event.type_() == gst::EventType::Reconfigure)
+            if info
+                .event()
+                .is_some_and(|event| event.type_() == gst::EventType::Reconfigure)
                 && let Some(gates) = gates.upgrade()
             {
                 gates.reconsider.store(true, Ordering::Release);
@@ -148,8 +156,11 @@ impl Gates {
             gst::PadProbeReturn::Ok
         });
         let mut state = lock(&self.state);
-        state.open =
-            Some(Open { pad: pad.downgrade(), stream_start: stream_start.clone(), probe: Arc::new(Mutex::new(probe)) });
+        state.open = Some(Open {
+            pad: pad.downgrade(),
+            stream_start: stream_start.clone(),
+            probe: Arc::new(Mutex::new(probe)),
+        });
         state.link = Link::Undecided;
         for gate in &mut state.gates {
             gate.dirty = true;
@@ -188,13 +199,20 @@ impl Gates {
     }
 
     pub(super) fn connect(self: &Arc<Self>, source: &gst::Pad) -> Result<(), glib::BoolError> {
-        let bin = self.bin.upgrade().ok_or_else(|| glib::bool_error!("the output is gone"))?;
+        let bin = self
+            .bin
+            .upgrade()
+            .ok_or_else(|| glib::bool_error!("the output is gone"))?;
         let id = {
             let mut state = lock(&self.state);
             if state.gates.len() >= MAX_GATES {
                 return Err(glib::bool_error!("there are too many streams for one m-line"));
             }
-            state.gates.push(Gate { format: None, ssrc: None, dirty: true });
+            state.gates.push(Gate {
+                format: None,
+                ssrc: None,
+                dirty: true,
+            });
             state.gates.len() - 1
         };
         let pad = self.gate_pad(id);
@@ -205,7 +223,9 @@ impl Gates {
         pad.set_target(Some(&funnel_pad))?;
         pad.set_active(true)?;
         bin.add_pad(&pad)?;
-        source.link(&pad).map_err(|error| glib::bool_error!("webrtcbin's pad cannot be linked: {error}"))?;
+        source
+            .link(&pad)
+            .map_err(|error| glib::bool_error!("webrtcbin's pad cannot be linked: {error}"))?;
         Ok(())
     }
 
@@ -220,7 +240,9 @@ impl Gates {
                 on_list.pass(id, pad, || gst::ProxyPad::chain_list_default(pad, parent, list))
             })
             .event_function(move |pad, parent, event| {
-                on_event.event(id, &event).unwrap_or_else(|| gst::Pad::event_default(pad, parent, event))
+                on_event
+                    .event(id, &event)
+                    .unwrap_or_else(|| gst::Pad::event_default(pad, parent, event))
             })
             .build()
     }
@@ -236,7 +258,11 @@ impl Gates {
             Admission::Drop => return Ok(gst::FlowSuccess::Ok),
             Admission::Pass { ask_for_key_frame } => {
                 if ask_for_key_frame {
-                    pad.push_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+                    pad.push_event(
+                        gst_video::UpstreamForceKeyUnitEvent::builder()
+                            .all_headers(true)
+                            .build(),
+                    );
                 }
             }
             Admission::Introduce => self.introduce(pad),
@@ -258,7 +284,9 @@ impl Gates {
     fn admit(&self, id: usize, now: Instant) -> Admission {
         let mut state = lock(&self.state);
         let state = &mut *state;
-        let Some(format) = state.gates[id].format else { return Admission::Drop };
+        let Some(format) = state.gates[id].format else {
+            return Admission::Drop;
+        };
         let Some(open) = state.open.clone() else {
             state.missed_media = true;
             return Admission::Drop;
@@ -280,7 +308,9 @@ impl Gates {
                 if std::mem::take(&mut state.gates[id].dirty) {
                     return Admission::Introduce;
                 }
-                return Admission::Pass { ask_for_key_frame: starved };
+                return Admission::Pass {
+                    ask_for_key_frame: starved,
+                };
             }
             Link::Waiting if !changed => {
                 state.missed_media = true;
@@ -289,12 +319,20 @@ impl Gates {
             Link::Flowing(_) | Link::Waiting | Link::Undecided => (),
         }
         state.building = true;
-        Admission::Build { format, old: std::mem::take(&mut state.link), open }
+        Admission::Build {
+            format,
+            old: std::mem::take(&mut state.link),
+            open,
+        }
     }
 
     /// Sends the gate's sticky events through the chain.
     fn introduce(&self, pad: &gst::GhostPad) {
-        let Some(stream_start) = lock(&self.state).open.as_ref().map(|open| open.stream_start.clone()) else {
+        let Some(stream_start) = lock(&self.state)
+            .open
+            .as_ref()
+            .map(|open| open.stream_start.clone())
+        else {
             return;
         };
         replay(pad, &stream_start);
@@ -346,13 +384,17 @@ impl Gates {
     fn decide(&self, format: &'static PayloadFormat, old: Link, open: &Open) -> Link {
         let peer = open.pad.upgrade().and_then(|pad| pad.peer());
         let downstream = peer.map(|peer| peer.query_caps(None));
-        let shape = downstream.as_ref().and_then(|caps| Shape::for_downstream(caps, format));
+        let shape = downstream
+            .as_ref()
+            .and_then(|caps| Shape::for_downstream(caps, format));
         let old = match old {
             Link::Flowing(mut flow) => {
                 let same = !flow.broken
                     && flow.format == format
                     && shape == Some(flow.shape)
-                    && downstream.as_ref().is_some_and(|caps| caps.is_strictly_equal(&flow.downstream));
+                    && downstream
+                        .as_ref()
+                        .is_some_and(|caps| caps.is_strictly_equal(&flow.downstream));
                 if same {
                     flow.idle = false;
                     return Link::Flowing(flow);
@@ -367,7 +409,10 @@ impl Gates {
             return Link::Waiting;
         };
         let Some(shape) = shape else {
-            self.trouble(format!("downstream does not accept {} in any form", format.encoding_name));
+            self.trouble(format!(
+                "downstream does not accept {} in any form",
+                format.encoding_name
+            ));
             return Link::Waiting;
         };
         let (failed_decoders, missed_media) = {
@@ -375,8 +420,15 @@ impl Gates {
             let missed_media = std::mem::replace(&mut state.missed_media, true);
             (state.failed_decoders.clone(), missed_media || old)
         };
-        let blueprint = Blueprint { format, shape, downstream: &downstream, failed_decoders: &failed_decoders };
-        let chain = Chain::build(&bin, &self.source, &blueprint, |caps| (self.hooks.encoded_filter)(caps));
+        let blueprint = Blueprint {
+            format,
+            shape,
+            downstream: &downstream,
+            failed_decoders: &failed_decoders,
+        };
+        let chain = Chain::build(&bin, &self.source, &blueprint, |caps| {
+            (self.hooks.encoded_filter)(caps)
+        });
         match chain {
             Ok(chain) => {
                 if self.exit.set_target(Some(chain.tail())).is_err() {
@@ -385,9 +437,17 @@ impl Gates {
                 let produced = watch_for_media(chain.tail());
                 let asked = Instant::now();
                 // What began earlier goes on with a key frame only on request.
-                let asked =
-                    if missed_media { asked.checked_sub(KEY_FRAME_PATIENCE).unwrap_or(asked) } else { asked };
-                gst::debug!(crate::CAT, obj = bin, "{} leaves as {shape:?}", format.encoding_name);
+                let asked = if missed_media {
+                    asked.checked_sub(KEY_FRAME_PATIENCE).unwrap_or(asked)
+                } else {
+                    asked
+                };
+                gst::debug!(
+                    crate::CAT,
+                    obj = bin,
+                    "{} leaves as {shape:?}",
+                    format.encoding_name
+                );
                 Link::Flowing(Flow {
                     chain,
                     format,
@@ -423,7 +483,9 @@ impl Gates {
             if state.active != Some(id) {
                 return;
             }
-            let Link::Flowing(flow) = &mut state.link else { return };
+            let Link::Flowing(flow) = &mut state.link else {
+                return;
+            };
             match error {
                 gst::FlowError::Flushing => return,
                 gst::FlowError::NotLinked | gst::FlowError::Eos => {
@@ -438,14 +500,22 @@ impl Gates {
             {
                 state.failed_decoders.push(decoder.clone());
             }
-            state.failures.retain(|failure| now.duration_since(*failure) < FAILURE_WINDOW);
+            state
+                .failures
+                .retain(|failure| now.duration_since(*failure) < FAILURE_WINDOW);
             state.failures.push_back(now);
             if state.failures.len() > MAX_FAILURES {
                 state.failures.clear();
                 flow.idle = true;
-                format!("{} cannot be played ({error:?}): given up", flow.format.encoding_name)
+                format!(
+                    "{} cannot be played ({error:?}): given up",
+                    flow.format.encoding_name
+                )
             } else {
-                format!("{} was not taken ({error:?}): starting over", flow.format.encoding_name)
+                format!(
+                    "{} was not taken ({error:?}): starting over",
+                    flow.format.encoding_name
+                )
             }
         };
         self.trouble(sentence);
@@ -473,8 +543,10 @@ impl Gates {
             gst::EventView::StreamStart(_) => Some(true),
             gst::EventView::Caps(caps) => {
                 let caps = caps.caps().structure(0)?;
-                gate.format =
-                    caps.get::<&str>("encoding-name").ok().and_then(PayloadFormat::from_encoding_name);
+                gate.format = caps
+                    .get::<&str>("encoding-name")
+                    .ok()
+                    .and_then(PayloadFormat::from_encoding_name);
                 gate.ssrc = caps.get("ssrc").ok();
                 if passes && gate.format == format {
                     return None;
@@ -493,7 +565,9 @@ impl Gates {
 
 impl std::fmt::Debug for Gates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gates").field("bin", &self.bin.upgrade()).finish_non_exhaustive()
+        f.debug_struct("Gates")
+            .field("bin", &self.bin.upgrade())
+            .finish_non_exhaustive()
     }
 }
 
@@ -506,7 +580,9 @@ impl State {
             Some(active) => {
                 let same_sender =
                     self.gates[active].ssrc.is_some() && self.gates[active].ssrc == self.gates[id].ssrc;
-                let silent = self.last_data.is_none_or(|last| now.duration_since(last) >= SILENCE);
+                let silent = self
+                    .last_data
+                    .is_none_or(|last| now.duration_since(last) >= SILENCE);
                 same_sender || id > active || silent
             }
         };
@@ -541,9 +617,12 @@ fn replay(pad: &gst::GhostPad, stream_start: &gst::Event) {
 fn watch_for_media(pad: &gst::Pad) -> Arc<AtomicBool> {
     let produced = Arc::new(AtomicBool::new(false));
     let seen = produced.clone();
-    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-        seen.store(true, Ordering::Relaxed);
-        gst::PadProbeReturn::Remove
-    });
+    pad.add_probe(
+        gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST,
+        move |_, _| {
+            seen.store(true, Ordering::Relaxed);
+            gst::PadProbeReturn::Remove
+        },
+    );
     produced
 }

@@ -39,10 +39,12 @@ pub(super) enum OutputEvent {
 
 /// What an output asks and tells. Called on streaming threads, without a lock.
 pub(super) struct Hooks {
-    /// The application's filter for encoded media with these caps, if it has one.
-    pub(super) encoded_filter: Box<dyn Fn(&gst::Caps) -> Option<gst::Element> + Send + Sync>,
+    pub(super) encoded_filter: EncodedFilter,
     pub(super) events: Box<dyn Fn(OutputEvent) + Send + Sync>,
 }
+
+/// The application's filter for encoded media with these caps, if it has one.
+type EncodedFilter = Box<dyn Fn(&gst::Caps) -> Option<gst::Element> + Send + Sync>;
 
 /// One received m-line. It lives as long as its session: an m-line that is taken out of use, and put in use again,
 /// keeps it, for webrtcbin will not make its pads anew.
@@ -70,7 +72,10 @@ impl Output {
     /// # Errors
     /// When an element of GStreamer's core is missing.
     pub(super) fn unwanted(parent: &gst::Bin) -> Result<Self, glib::BoolError> {
-        let hooks = Hooks { encoded_filter: Box::new(|_| None), events: Box::new(|_| ()) };
+        let hooks = Hooks {
+            encoded_filter: Box::new(|_| None),
+            events: Box::new(|_| ()),
+        };
         Self::new(parent, None, hooks)
     }
 
@@ -78,11 +83,7 @@ impl Output {
     ///
     /// # Errors
     /// When `pad` has another parent than the output.
-    pub(super) fn open(
-        &self,
-        pad: &gst::GhostPad,
-        stream_start: &gst::Event,
-    ) -> Result<(), glib::BoolError> {
+    pub(super) fn open(&self, pad: &gst::GhostPad, stream_start: &gst::Event) -> Result<(), glib::BoolError> {
         self.gates.open(pad, stream_start)
     }
 
@@ -98,11 +99,6 @@ impl Output {
     /// while downstream blocks.
     pub(super) fn close(&self, with_eos: bool) {
         self.gates.close(with_eos);
-    }
-
-    /// Whether `object` is part of this output.
-    pub(super) fn contains(&self, object: &gst::Object) -> bool {
-        object.has_as_ancestor(&self.bin)
     }
 
     /// Takes the output out of its bin. To be closed before, and webrtcbin's pads unlinked.

@@ -60,14 +60,20 @@ mod tests {
 
     #[test]
     fn raw_caps_with_any_memory_get_decoded_media() {
-        assert_eq!(shape("video/x-raw(memory:GLMemory),format=RGBA", "H264"), Some(Shape::Raw));
+        assert_eq!(
+            shape("video/x-raw(memory:GLMemory),format=RGBA", "H264"),
+            Some(Shape::Raw)
+        );
         assert_eq!(shape("audio/x-raw,format=F32LE", "OPUS"), Some(Shape::Raw));
     }
 
     #[test]
     fn who_names_the_codec_gets_it_encoded_even_if_raw_would_do() {
         assert_eq!(shape("video/x-vp8", "VP8"), Some(Shape::Encoded));
-        assert_eq!(shape("video/x-raw,format=RGB;video/x-h264,stream-format=avc", "H264"), Some(Shape::Encoded));
+        assert_eq!(
+            shape("video/x-raw,format=RGB;video/x-h264,stream-format=avc", "H264"),
+            Some(Shape::Encoded)
+        );
     }
 
     #[test]
