@@ -27,13 +27,15 @@ export async function launchBrowser({ args = [] } = {}) {
  * Opens a page in a tab. What it logs and what fails in it is kept in `page.log`, so that a test can show it, and a
  * page error fails whatever waits with `expectNoErrors(page)`.
  *
- * @param options `prepare`: a function that runs in the page, with `argument`, before any script of its own.
+ * @param options `prepare`: functions that run in the page before any script of its own, each as
+ *   `[function, argument]`; `expose`: functions of the test's for the page to call, by name.
  */
-export async function openPage(browser, url, { prepare, argument } = {}) {
+export async function openPage(browser, url, { expose = {}, prepare = [] } = {}) {
   // A context of its own is a window of its own: a tab behind another one shows no frames.
   const context = await browser.newContext({ viewport: { width: 1100, height: 900 } });
   const page = await context.newPage();
-  if (prepare) await page.addInitScript(prepare, argument);
+  for (const [name, of] of Object.entries(expose)) await page.exposeFunction(name, of);
+  for (const [script, argument] of prepare) await page.addInitScript(script, argument);
   page.log = [];
   page.on("console", (message) => page.log.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => page.log.push(`uncaught: ${error.stack ?? error.message}`));
