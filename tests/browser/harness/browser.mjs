@@ -27,13 +27,15 @@ export async function launchBrowser({ args = [] } = {}) {
  * Opens one of our pages in a tab and waits until it runs; `{ours: false}` for any other page.
  * What it logs is kept in `page.log`; `expectNoErrors(page)` fails if it threw something.
  *
- * @param options `prepare`: a function that runs in the page, with `argument`, before any script of its own.
+ * @param options `prepare`: functions that run in the page before any script of its own, each as
+ *   `[function, argument]`; `expose`: functions of the test's for the page to call, by name.
  */
-export async function openPage(browser, url, { ours = true, prepare, argument } = {}) {
+export async function openPage(browser, url, { ours = true, expose = {}, prepare = [] } = {}) {
   // A context of its own is a window of its own: a tab behind another one shows no frames.
   const context = await browser.newContext({ viewport: { width: 1100, height: 900 } });
   const page = await context.newPage();
-  if (prepare) await page.addInitScript(prepare, argument);
+  for (const [name, of] of Object.entries(expose)) await page.exposeFunction(name, of);
+  for (const [script, argument] of prepare) await page.addInitScript(script, argument);
   page.log = [];
   page.on("console", (message) => page.log.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => page.log.push(`uncaught: ${error.stack ?? error.message}`));

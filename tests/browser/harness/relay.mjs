@@ -1,55 +1,30 @@
 /** A relay for UDP on this machine that loses packets: the same ones each time, so that a test can rely on it. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer } from "node:http";
 
-/**
- * Starts a relay. A page asks it over HTTP (`url`, with `address` and `port`) for a port that leads there.
- *
- * @param loses whether to lose a packet towards the viewer: gets its payload type and its number among RTP packets.
- */
-export async function startRelay({ loses }) {
-  const relay = new Relay(loses);
-  await relay.listen();
-  return relay;
-}
-
-class Relay {
-  /** How many RTP packets came from the producer, and how many of them were lost. */
+/** A relay between producers and one viewer. */
+export class Relay {
+  /** How many RTP packets came from producers, and how many of them were lost. */
   packets = 0;
   lost = 0;
   #loses;
   #sockets = [];
   #ways = new Map();
-  #http = createServer((request, response) => void this.#answer(request, response));
 
+  /** @param loses whether to lose an RTP packet towards the viewer: gets its payload type and its number. */
   constructor(loses) {
     this.#loses = loses;
   }
 
-  async listen() {
-    this.#http.listen(0, "127.0.0.1");
-    await once(this.#http, "listening");
-    this.url = `http://127.0.0.1:${this.#http.address().port}/`;
-  }
-
-  async stop() {
-    for (const socket of this.#sockets) socket.close();
-    this.#http.close();
-    this.#http.closeAllConnections();
-    await once(this.#http, "close");
-  }
-
-  async #answer(request, response) {
-    const query = new URL(request.url, this.url).searchParams;
-    const port = await this.#wayTo(query.get("address"), Number(query.get("port")));
-    response.writeHead(200, { "Access-Control-Allow-Origin": "*" }).end(String(port));
-  }
-
-  #wayTo(address, port) {
+  /** The port on 127.0.0.1 that leads to an address. */
+  wayTo(address, port) {
     const key = `${address} ${port}`;
     if (!this.#ways.has(key)) this.#ways.set(key, this.#open(address, port));
     return this.#ways.get(key);
+  }
+
+  stop() {
+    for (const socket of this.#sockets) socket.close();
   }
 
   async #open(address, port) {

@@ -37,12 +37,9 @@ class Scene {
     return this.pipeline;
   }
 
-  /** Opens a tab that watches everything. @param prepare a script that runs in the page before its own. */
-  async open({ prepare, argument } = {}) {
-    const page = await openPage(this.browser, pageAddress(this.server.pageUrl, { autoplay: "all" }), {
-      prepare,
-      argument,
-    });
+  /** Opens a tab that watches everything. @param options those of `openPage`. */
+  async open(options) {
+    const page = await openPage(this.browser, pageAddress(this.server.pageUrl, { autoplay: "all" }), options);
     this.#pages.push(page);
     return page;
   }

@@ -14,26 +14,22 @@ export function acceptOnly(names) {
 }
 
 /**
- * The producer's candidates are replaced by the relay's that `ports` maps their ports to; all media then goes
- * through it. Those of no known port are left out.
+ * All media of the producer's comes through a relay: its candidates are replaced by ports of the relay that lead to
+ * them, and it is told none of the page's, so that it finds no other way. Needs `relay.wayTo` as `relayWayTo`.
  */
-export function throughRelay(relayAddress) {
+export function throughRelay() {
+  Object.defineProperty(RTCPeerConnectionIceEvent.prototype, "candidate", { get: () => null });
   const { addIceCandidate } = RTCPeerConnection.prototype;
   RTCPeerConnection.prototype.addIceCandidate = async function (candidate) {
     const words = candidate?.candidate?.split(" ") ?? [];
     if (words.length < 8) return addIceCandidate.call(this, candidate);
     const [address, port] = words.slice(4, 6);
     if (words[2].toUpperCase() !== "UDP" || address.includes(":")) return undefined;
-    const url = `${relayAddress}?address=${address}&port=${port}`;
     words[4] = "127.0.0.1";
-    words[5] = await (await fetch(url)).text();
-    return addIceCandidate.call(this, { ...candidateInit(candidate), candidate: words.join(" ") });
+    words[5] = await window.relayWayTo(address, Number(port));
+    const { sdpMid, sdpMLineIndex } = candidate;
+    return addIceCandidate.call(this, { sdpMid, sdpMLineIndex, candidate: words.join(" ") });
   };
-  const candidateInit = ({ sdpMid, sdpMLineIndex, usernameFragment }) => ({
-    sdpMid,
-    sdpMLineIndex,
-    usernameFragment,
-  });
 }
 
 /** Numbers of what a page receives by its peer connection: the statistics of this kind (`"inbound-rtp"` …). */

@@ -42,6 +42,8 @@ pub(crate) trait Hooks {
     fn payloader_setup(&self, payloader: &gst::Element) -> bool;
     /// A filter between encoder and payloader (`request-encoded-filter`).
     fn encoded_filter(&self, caps: &gst::Caps) -> Option<gst::Element>;
+    /// The chain is built, and about to start: messages of its elements may come from here on.
+    fn built(&self, bin: &gst::Bin);
 }
 
 /// A rendition could not be built.
@@ -122,6 +124,7 @@ impl Rendition {
             payloader,
             output,
         };
+        hooks.built(&rendition.bin);
         parent.add(&rendition.bin)?;
         // Only now: adding an element to a bin unlinks its pads.
         if let Err(error) = ghost.link(&rendition.output) {

@@ -202,12 +202,12 @@ impl Hub {
         }
     }
 
-    /// One stream of a viewer ends.
+    /// One stream of a viewer ends; its others go on. A push that is under way is left to end by itself: all streams
+    /// of a viewer share the way from webrtcbin's RTP funnel on, and flushing one would flush them all.
     pub(crate) fn detach_output(&self, id: OutputId) {
         let gone = self.shared.lock().remove_output(id);
         if let Some(output) = gone {
             output.suspend();
-            output.pad().flush();
         }
     }
 

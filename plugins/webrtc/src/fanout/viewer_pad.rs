@@ -60,12 +60,14 @@ impl ViewerPad {
         self.pad.push_list(list)
     }
 
-    /// Lets go of a push that blocks, and of all that follow.
+    /// Lets go of a push that blocks, and of all that follow: also of the viewer's other streams, for they share
+    /// what comes after webrtcbin's RTP funnel. Only for a viewer that leaves.
     pub(crate) fn flush(&self) {
         self.pad.push_event(gst::event::FlushStart::new());
     }
 
-    /// Takes the pad off its webrtcbin. To be called after [`Self::flush`], from a thread that may wait.
+    /// Takes the pad off its webrtcbin. Waits for a push that is under way, unless [`Self::flush`] was called before:
+    /// for a thread that may wait.
     pub(crate) fn unlink(&self) {
         let _ = self.pad.set_active(false);
         if let Some(peer) = self.pad.peer() {

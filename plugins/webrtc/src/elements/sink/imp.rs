@@ -17,7 +17,7 @@ use super::input::Input;
 use super::pad::WebRTCSinkPad;
 use super::properties;
 use super::settings::{MitigationModes, Settings};
-use super::stats::Snapshot;
+use super::stats::{Origin, Snapshot};
 use crate::lock;
 use crate::session;
 use crate::signaller::{Signallable, Signaller, SignallerRole};
@@ -205,16 +205,17 @@ impl BinImpl for BaseWebRTCSink {
             // The element posts its own, once everything has been sent.
             gst::MessageView::Eos(_) => (),
             gst::MessageView::Error(error) => {
-                let rendition = message
+                let origin = message
                     .src()
-                    .and_then(|source| self.snapshot.rendition_of(source));
-                match rendition {
+                    .map_or(Origin::Elsewhere, |source| self.snapshot.origin_of(source));
+                match origin {
                     // An encoder that fails is replaced, or costs its viewers: never the pipeline.
-                    Some(rendition) => self.mailbox.post(Fact::RenditionFailed {
+                    Origin::Rendition(rendition) => self.mailbox.post(Fact::RenditionFailed {
                         rendition,
                         message: error.error().message().to_owned(),
                     }),
-                    None => self.parent_handle_message(message),
+                    Origin::RetiredRendition => (),
+                    Origin::Elsewhere => self.parent_handle_message(message),
                 }
             }
             _ => self.parent_handle_message(message),

@@ -102,14 +102,15 @@ impl Input {
         ))
     }
 
-    /// Where media of this stream is to go from here on.
-    pub(super) fn attach(&self, id: RenditionId, input: RenditionInput) {
-        lock(&self.renditions.0).push((id, input));
+    /// Where media of this stream is to go from here on: to a rendition that was made for `caps`. One that cannot
+    /// take what comes in by then gets nothing; the caps' event tells that it is to be replaced.
+    pub(super) fn attach(&self, id: RenditionId, input: RenditionInput, caps: &gst::Caps) {
+        self.renditions.attach(id, input, caps);
     }
 
     /// Stops sending media to a rendition.
     pub(super) fn detach(&self, id: RenditionId) {
-        lock(&self.renditions.0).retain(|(other, _)| *other != id);
+        lock(&self.renditions.0).inputs.retain(|(other, _)| *other != id);
     }
 
     /// Asks upstream for a key frame. Runs upstream's code: to be called without a lock.
@@ -161,12 +162,76 @@ fn preferred_caps(kind: MediaKind) -> gst::Caps {
     caps.build()
 }
 
+/// From some caps to those that follow them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CapsStep {
+    /// The same kind of media, at most in another form: renditions go on.
+    Same,
+    /// In another kind of memory: renditions have to be built for it.
+    OtherMemory,
+    /// Another codec, or encoded rather than raw.
+    OtherMedia,
+}
+
+/// What lies between two caps of a stream.
+pub(super) fn step_between(old: &gst::Caps, new: &gst::Caps) -> CapsStep {
+    let name = |caps: &gst::Caps| caps.structure(0).map(|s| s.name().to_owned());
+    let features = |caps: &gst::Caps| caps.features(0).map(ToString::to_string);
+    if name(old) != name(new) {
+        CapsStep::OtherMedia
+    } else if features(old) != features(new) {
+        CapsStep::OtherMemory
+    } else {
+        CapsStep::Same
+    }
+}
+
 #[derive(Clone, Debug, Default)]
-struct Renditions(Arc<Mutex<Vec<(RenditionId, RenditionInput)>>>);
+struct Renditions(Arc<Mutex<Attached>>);
+
+#[derive(Debug, Default)]
+struct Attached {
+    /// Of the buffers that come in.
+    caps: Option<gst::Caps>,
+    inputs: Vec<(RenditionId, RenditionInput)>,
+}
 
 impl Renditions {
+    fn attach(&self, id: RenditionId, input: RenditionInput, made_for: &gst::Caps) {
+        let mut known = made_for.clone();
+        loop {
+            let current = {
+                let mut attached = lock(&self.0);
+                match &attached.caps {
+                    Some(current) if *current != known => current.clone(),
+                    _ => {
+                        attached.inputs.push((id, input));
+                        return;
+                    }
+                }
+            };
+            if step_between(&known, &current) != CapsStep::Same {
+                return;
+            }
+            input.set_caps(&current);
+            known = current;
+        }
+    }
+
     fn set_caps(&self, caps: &gst::Caps) {
-        for (_, input) in self.snapshot() {
+        let inputs = {
+            let mut attached = lock(&self.0);
+            let step = attached
+                .caps
+                .replace(caps.clone())
+                .map_or(CapsStep::Same, |old| step_between(&old, caps));
+            if step != CapsStep::Same {
+                // What follows is not for them, and they are about to be replaced.
+                attached.inputs.clear();
+            }
+            attached.inputs.clone()
+        };
+        for (_, input) in inputs {
             input.set_caps(caps);
         }
     }
@@ -189,7 +254,7 @@ impl Renditions {
 
     /// Pushing calls into GStreamer: it happens without the lock.
     fn snapshot(&self) -> Vec<(RenditionId, RenditionInput)> {
-        lock(&self.0).clone()
+        lock(&self.0).inputs.clone()
     }
 }
 

@@ -9,6 +9,7 @@ use super::coordinator::{Coordinator, Fact};
 use super::input::Input;
 use super::pad::WebRTCSinkPad;
 use super::settings::JoinPolicy;
+use super::stats::Snapshot;
 use super::stream::{CapsChange, Running, Stream};
 use super::{BaseWebRTCSink, imp};
 use crate::encoder::{Hooks, Rendition, RenditionError, RenditionSpec};
@@ -145,18 +146,19 @@ impl Coordinator {
         );
         let hooks = ElementHooks {
             element: &element,
-            pad_name: &spec.pad_name,
+            snapshot: &self.snapshot,
+            spec: &spec,
             consumer,
         };
         let rendition = match Rendition::start(&spec, element.upcast_ref(), &hooks, output) {
             Ok(rendition) => rendition,
             Err(error) => {
                 hub.remove_rendition(id);
+                self.snapshot.remove_rendition(id);
                 return Err(error);
             }
         };
-        self.snapshot.add_rendition(id, &spec, rendition.bin());
-        stream.input.attach(id, rendition.input());
+        stream.input.attach(id, rendition.input(), &spec.input);
         if stream.has_ended() {
             rendition.input().end();
         }
@@ -364,25 +366,32 @@ fn payload_format(codec: Codec) -> PayloadFormat {
 /// The application's say, by the element's signals.
 struct ElementHooks<'a> {
     element: &'a BaseWebRTCSink,
-    pad_name: &'a str,
+    snapshot: &'a Snapshot,
+    spec: &'a RenditionSpec,
     consumer: &'a str,
 }
 
 impl Hooks for ElementHooks<'_> {
     fn encoder_setup(&self, encoder: &gst::Element) -> bool {
         self.element
-            .emit_by_name("encoder-setup", &[&self.consumer, &self.pad_name, encoder])
+            .emit_by_name("encoder-setup", &[&self.consumer, &self.spec.pad_name, encoder])
     }
 
     fn payloader_setup(&self, payloader: &gst::Element) -> bool {
-        self.element
-            .emit_by_name("payloader-setup", &[&self.consumer, &self.pad_name, payloader])
+        self.element.emit_by_name(
+            "payloader-setup",
+            &[&self.consumer, &self.spec.pad_name, payloader],
+        )
     }
 
     fn encoded_filter(&self, caps: &gst::Caps) -> Option<gst::Element> {
         self.element.emit_by_name(
             "request-encoded-filter",
-            &[&Some(self.consumer), &self.pad_name, caps],
+            &[&Some(self.consumer), &self.spec.pad_name, caps],
         )
+    }
+
+    fn built(&self, bin: &gst::Bin) {
+        self.snapshot.add_rendition(self.spec.id, self.spec, bin);
     }
 }

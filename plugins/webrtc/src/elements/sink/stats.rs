@@ -21,6 +21,8 @@ struct State {
     hub: Option<Arc<Hub>>,
     sessions: BTreeMap<String, Session>,
     renditions: BTreeMap<RenditionId, RenditionInfo>,
+    /// The bins of renditions that are being stopped.
+    retired: Vec<gst::glib::WeakRef<gst::Bin>>,
     last_refresh: Option<Instant>,
     /// When renditions of each stream were restarted after a failure.
     restarts: BTreeMap<u32, Vec<Instant>>,
@@ -39,6 +41,17 @@ struct RenditionInfo {
     is_encoder: bool,
     bitrate: i32,
     bin: gst::glib::WeakRef<gst::Bin>,
+}
+
+/// Where a message on the bus comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// An element of this rendition.
+    Rendition(RenditionId),
+    /// An element of a rendition that is being stopped.
+    RetiredRendition,
+    /// Any other element.
+    Elsewhere,
 }
 
 /// Statistics are fetched anew at most this often, however often they are read.
@@ -85,22 +98,33 @@ impl Snapshot {
     }
 
     pub(super) fn remove_rendition(&self, id: RenditionId) {
-        lock(&self.0).renditions.remove(&id);
+        let mut state = lock(&self.0);
+        state.retired.retain(|bin| bin.upgrade().is_some());
+        if let Some(info) = state.renditions.remove(&id) {
+            state.retired.push(info.bin);
+        }
     }
 
-    /// The rendition that an element belongs to, if any.
-    pub(super) fn rendition_of(&self, object: &gst::Object) -> Option<RenditionId> {
-        let bins: Vec<_> = lock(&self.0)
-            .renditions
-            .iter()
-            .map(|(id, info)| (*id, info.bin.clone()))
-            .collect();
+    /// Which rendition an element belongs to, if any.
+    pub(super) fn origin_of(&self, object: &gst::Object) -> Origin {
+        let bins: Vec<_> = {
+            let state = lock(&self.0);
+            let running = state
+                .renditions
+                .iter()
+                .map(|(id, info)| (Origin::Rendition(*id), info.bin.clone()));
+            let retired = state
+                .retired
+                .iter()
+                .map(|bin| (Origin::RetiredRendition, bin.clone()));
+            running.chain(retired).collect()
+        };
         bins.into_iter()
             .find(|(_, bin)| {
                 bin.upgrade()
                     .is_some_and(|bin| object == &bin || object.has_as_ancestor(&bin))
             })
-            .map(|(id, _)| id)
+            .map_or(Origin::Elsewhere, |(origin, _)| origin)
     }
 
     /// Whether a rendition that failed may be started again, and a note that it was.

@@ -9,7 +9,7 @@ use weir_forwarding::RenditionId;
 use weir_negotiation::{Codec, MediaKind};
 use weir_units::Timestamp;
 
-use super::input::Input;
+use super::input::{self, CapsStep, Input};
 use super::pad::WebRTCSinkPad;
 use super::settings::Settings;
 use crate::encoder::{self, Rendition};
@@ -96,14 +96,10 @@ impl Stream {
         let Some(new) = &self.caps else {
             return CapsChange::Compatible;
         };
-        let name = |caps: &gst::Caps| caps.structure(0).map(|s| s.name().to_owned());
-        let features = |caps: &gst::Caps| caps.features(0).map(ToString::to_string);
-        if name(&old) != name(new) {
-            CapsChange::Renegotiate
-        } else if features(&old) != features(new) {
-            CapsChange::Rebuild
-        } else {
-            CapsChange::Compatible
+        match input::step_between(&old, new) {
+            CapsStep::Same => CapsChange::Compatible,
+            CapsStep::OtherMemory => CapsChange::Rebuild,
+            CapsStep::OtherMedia => CapsChange::Renegotiate,
         }
     }
 

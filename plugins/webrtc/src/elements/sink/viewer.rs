@@ -191,12 +191,15 @@ impl Viewer {
                 stream,
             });
         }
-        removed.pad.flush();
-        removed.pad.unlink();
         removed
             .transceiver
             .set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Inactive);
-        self.connection.webrtcbin().release_request_pad(&removed.sink_pad);
+        let webrtcbin = self.connection.webrtcbin().clone();
+        // Waits for a push that is under way.
+        crate::reaper::run("stream", move || {
+            removed.pad.unlink();
+            webrtcbin.release_request_pad(&removed.sink_pad);
+        });
         self.wants_offer = true;
     }
 
