@@ -29,6 +29,8 @@ pub(super) struct Viewer {
     pub(super) wants_offer: bool,
     pub(super) streams: BTreeMap<u32, ViewerStream>,
     next_mline: u32,
+    /// webrtcbin has opened its sockets.
+    pub(super) has_sockets: bool,
     /// Statistics were asked for to learn the candidate pair.
     pub(super) awaits_pair: bool,
 }
@@ -98,6 +100,7 @@ impl Viewer {
             wants_offer: false,
             streams: BTreeMap::new(),
             next_mline: 0,
+            has_sockets: false,
             awaits_pair: false,
         }
     }
