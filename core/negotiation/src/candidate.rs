@@ -145,6 +145,27 @@ impl UsableCandidate {
     }
 }
 
+/// Takes the candidates out of a session description: what is left, and each with the number of its m-line.
+///
+/// So they can pass the [`CandidateGate`] like those that come by themselves. Candidates in front of the first m-line
+/// mean nothing and stay.
+pub fn take_candidates(sdp: &str) -> (String, Vec<(usize, &str)>) {
+    let mut rest = String::with_capacity(sdp.len());
+    let mut candidates = Vec::new();
+    let mut media = 0_usize;
+    for line in sdp.split_inclusive('\n') {
+        media += usize::from(line.starts_with("m="));
+        match line
+            .strip_prefix("a=")
+            .filter(|line| line.starts_with("candidate"))
+        {
+            Some(candidate) if media > 0 => candidates.push((media - 1, candidate.trim_end())),
+            Some(_) | None => rest.push_str(line),
+        }
+    }
+    (rest, candidates)
+}
+
 fn number(field: &str, range: RangeInclusive<u32>) -> Result<u32, CandidateFault> {
     // A sign is not in the grammar, though the standard library's.
     let digits = Some(field).filter(|field| field.bytes().all(|c| c.is_ascii_digit()));

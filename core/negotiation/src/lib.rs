@@ -27,7 +27,7 @@ mod testing;
 pub use answer::{AcceptedFormat, AnswerError, MediaAnswer, read_answer};
 pub use candidate::{
     Candidate, CandidateAddress, CandidateFault, CandidateGate, CandidateKind, CandidateTransport,
-    GateLimits, GateVerdict, UsableCandidate,
+    GateLimits, GateVerdict, UsableCandidate, take_candidates,
 };
 pub use choose::{Refusal, choose_codec};
 pub use codec::{Codec, MediaKind};

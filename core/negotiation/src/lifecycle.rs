@@ -26,6 +26,8 @@ pub enum EndReason {
     EncoderLimit,
     /// There are as many viewers as there may be.
     MaxViewers,
+    /// The producer cannot serve another viewer at the moment.
+    Busy,
     /// The viewer sent too many candidates that cannot be used, or too many at all.
     TooManyBadCandidates,
     /// The viewer left.
@@ -44,7 +46,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NoAnswer,
         Self::NoConnection,
         Self::ConnectionFailed,
@@ -54,6 +56,7 @@ impl EndReason {
         Self::NoCommonCodec,
         Self::EncoderLimit,
         Self::MaxViewers,
+        Self::Busy,
         Self::TooManyBadCandidates,
         Self::ViewerLeft,
         Self::ProducerLeft,
@@ -75,6 +78,7 @@ impl EndReason {
             Self::NoCommonCodec => "no-common-codec",
             Self::EncoderLimit => "encoder-limit",
             Self::MaxViewers => "max-viewers",
+            Self::Busy => "busy",
             Self::TooManyBadCandidates => "too-many-bad-candidates",
             Self::ViewerLeft => "viewer-left",
             Self::ProducerLeft => "producer-left",
@@ -99,6 +103,7 @@ impl fmt::Display for EndReason {
             Self::NoCommonCodec => "the viewer takes none of the codecs of the stream",
             Self::EncoderLimit => "the viewer takes only codecs for which no further encoder may be started",
             Self::MaxViewers => "there are as many viewers as there may be",
+            Self::Busy => "the producer cannot serve another viewer at the moment",
             Self::TooManyBadCandidates => "too many candidates that cannot be used",
             Self::ViewerLeft => "the viewer left",
             Self::ProducerLeft => "the producer left",
@@ -132,7 +137,7 @@ pub enum ConnectionState {
 pub struct LifecycleConfig {
     /// From the offer to the answer.
     pub answer: Duration,
-    /// From the offer to the connection.
+    /// From the request for the session, or else the offer, to the connection.
     pub connection: Duration,
     /// Of RTCP, while connected and sending.
     pub silence: Duration,
@@ -205,6 +210,13 @@ impl SessionLifecycle {
             last_heard: Timestamp::ZERO,
             end: None,
             commands: VecDeque::new(),
+        }
+    }
+
+    /// The viewer has asked for the session: the connection is awaited from here on, whatever else happens first.
+    pub fn handle_requested(&mut self, now: Timestamp) {
+        if self.end.is_none() {
+            self.await_connection(now);
         }
     }
 

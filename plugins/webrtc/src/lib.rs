@@ -11,6 +11,7 @@ mod elements;
 pub mod embedded;
 mod encoder;
 mod fanout;
+mod files;
 mod reaper;
 pub mod runtime;
 mod session;

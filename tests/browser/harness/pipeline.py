@@ -9,10 +9,14 @@ line on standard input is a question or a command, with its arguments behind it:
     threads         how many threads the process has
     thread_names    how many threads the process has of each name
     sockets         how many sockets the process has open
+    files           how many files, sockets and the like the process has open
+    limit_files N   has the system allow the process no more of them than this
     memory          how much memory the process has resident, in KiB, once malloc has given back what is free
     sessions        the ids of webrtcsink's sessions
     stats           webrtcsink's statistics, as text
     state STATE     brings the pipeline to a state
+    on SIGNAL STATE has a handler of webrtcsink's signal bring the pipeline to a state, once
+    off             takes such handlers away
     set NAME PROPERTY VALUE
     factories       the factories of its video encoders, sorted
     signals         tells of every signal of webrtcsink from here on: `{"signal": …, "arguments": […], "sessions": …}`;
@@ -31,6 +35,7 @@ line on standard input is a question or a command, with its arguments behind it:
 import ctypes
 import json
 import os
+import resource
 import sys
 import threading
 from collections import Counter
@@ -105,6 +110,7 @@ class Runner:
         self.loop = GLib.MainLoop()
         self.pipeline = Gst.parse_launch(description)
         self.sink = self.pipeline.get_by_name("sink")
+        self.handlers = []
         bus = self.pipeline.get_bus()
         bus.add_signal_watch()
         bus.connect("message", self.on_message)
@@ -159,6 +165,14 @@ class Runner:
     def do_thread_names(self):
         return dict(Counter(thread_names()))
 
+    def do_files(self):
+        return len(os.listdir("/proc/self/fd"))
+
+    def do_limit_files(self, number):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(number), hard))
+        return True
+
     def do_memory(self):
         # What was freed goes back to the system first: only what is still in use counts.
         ctypes.CDLL(None).malloc_trim(0)
@@ -176,6 +190,24 @@ class Runner:
 
     def do_state(self, state):
         return self.pipeline.set_state(getattr(Gst.State, state.upper())).value_nick
+
+    def do_on(self, signal, state):
+        left = [True]
+
+        def handle(*_arguments):
+            if left:
+                left.clear()
+                self.do_state(state)
+                say(message="handled", signal=signal)
+            return False
+
+        self.handlers.append(self.sink.connect(signal, handle))
+        return True
+
+    def do_off(self):
+        while self.handlers:
+            self.sink.disconnect(self.handlers.pop())
+        return True
 
     def do_set(self, name, prop, value):
         Gst.util_set_object_arg(self.pipeline.get_by_name(name), prop, value)

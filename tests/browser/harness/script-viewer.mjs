@@ -53,12 +53,12 @@ async function install(wsUrl) {
       message(({ type, sessionId }) => type.startsWith("endSession") && sessionId === session).then(() => true),
 
     /**
-     * Watches the first producer. `direction`: of each kind of media, if it is not to be received.
+     * Watches the first producer, until it has `answered`, until it is `connected` or until there is a picture.
+     * `direction`: of each kind of media, if it is not to be received.
      *
-     * @returns the session's id, which is also the video element's test id, once the connection stands and, if there
-     *   is to be one, a picture is there.
+     * @returns the session's id, which is also the video element's test id.
      */
-    async join({ direction = {} } = {}) {
+    async join({ direction = {}, until = "playing" } = {}) {
       send({ type: "list" });
       const seen = messages.length;
       const isNew = (type) => (one) => one.type === type && messages.indexOf(one) >= seen;
@@ -106,12 +106,8 @@ async function install(wsUrl) {
       };
       watchers.add(add);
       messages.forEach(add);
-      try {
-        await connected;
-        if (!direction.video) await frames;
-      } finally {
-        watchers.delete(add);
-      }
+      if (until !== "answered") await connected;
+      if (until === "playing") await frames;
       return sessionId;
     },
 

@@ -2,6 +2,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { networkInterfaces } from "node:os";
 import { crc32 } from "node:zlib";
 import WebSocket from "ws";
 import { within } from "./process.mjs";
@@ -174,8 +175,8 @@ export function answerTo(
 }
 
 /**
- * Answers the checks of an ICE agent (RFC 8445 §7) on a UDP port of 127.0.0.1, and whatever else comes with silence: a
- * viewer that can be reached and never starts DTLS.
+ * Answers the checks of an ICE agent (RFC 8445 §7) on a UDP port of this machine, and whatever else comes with silence:
+ * a viewer that can be reached and never starts DTLS.
  */
 export class IceResponder {
   checks = 0;
@@ -186,7 +187,7 @@ export class IceResponder {
   static async start(password) {
     const responder = new IceResponder();
     responder.#password = password;
-    responder.#socket.bind(0, "127.0.0.1");
+    responder.#socket.bind(0, ownAddress());
     await once(responder.#socket, "listening");
     responder.#socket.on("message", (packet, from) => responder.#handle(packet, from));
     return responder;
@@ -194,7 +195,8 @@ export class IceResponder {
 
   /** As a candidate of the viewer's. */
   get candidate() {
-    return `candidate:1 1 UDP 2122260223 127.0.0.1 ${this.#socket.address().port} typ host`;
+    const { address, port } = this.#socket.address();
+    return `candidate:1 1 UDP 2122260223 ${address} ${port} typ host`;
   }
 
   close() {
@@ -211,6 +213,12 @@ export class IceResponder {
     const transaction = packet.subarray(4, 20);
     this.#socket.send(bindingResponse(transaction, address, port, this.#password), port, address);
   }
+}
+
+/** An address that ICE agents on this machine send from: they leave out 127.0.0.1. */
+function ownAddress() {
+  const all = Object.values(networkInterfaces()).flat();
+  return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
 }
 
 /** A binding response with mapped address, integrity and fingerprint (RFC 8489 §14). */

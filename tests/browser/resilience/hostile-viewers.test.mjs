@@ -318,3 +318,23 @@ test("a flood of requests for sessions leaves nothing behind", { timeout: 120_00
     await pipeline.until("threads", (now) => now <= threads + 2, { timeoutMs: 40_000 });
   });
 });
+
+test("a process that may open few files refuses viewers rather than dying of them", { timeout: 60_000 }, () =>
+  unnoticed(async (viewer) => {
+    await pipeline.ask("limit_files 1024");
+    for (let i = 0; i < 250; i += 1) viewer.send({ type: "startSession", peerId: producer });
+    const isBusy = ({ type, error }) => type === "endSessionV1_1" && error.startsWith("busy: ");
+    await viewer.message(isBusy, { what: "a refusal" });
+    const warning = await pipeline.message(({ message }) => message === "warning", { what: "warning" });
+    assert.match(warning.text, /ulimit -n/);
+    for (const { sessionId } of viewer.messages.filter(({ type }) => type === "sessionStarted")) {
+      viewer.endSession(sessionId);
+    }
+    await pipeline.until("sessions", (sessions) => sessions.length === 1);
+
+    const session = await viewer.start(producer);
+    await viewer.description(session);
+    viewer.endSession(session);
+    assert.equal(pipeline.messages.filter(({ message }) => message === "warning").length, 1);
+  }),
+);

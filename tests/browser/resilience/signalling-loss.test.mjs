@@ -71,9 +71,9 @@ for (const signal of ["SIGKILL", "SIGTERM"]) {
     assert.equal(said("warning").length, 1, "one outage is one warning");
     assert.deepEqual(said("error"), []);
 
-    // The server that is there knows nothing of the old session; the sink notices by itself that it is over.
+    // No server knows of the old session any more; the sink notices by itself that it is over.
     await page.evaluate((id) => window.viewers.close(id), session);
-    assert.equal((await pipeline.viewer("left", { session })).fields.reason, "viewer-left");
+    assert.equal((await pipeline.viewer("left", { session })).fields.reason, "vanished");
     await Promise.all([page.close(), tab.close()]);
   });
 }

@@ -256,3 +256,15 @@ proptest! {
         prop_assert_eq!(candidate.address, CandidateAddress::Ip(address.into()));
     }
 }
+
+#[test]
+fn candidates_are_taken_out_of_a_description_with_their_media_and_everything_else_stays() {
+    let sdp = "v=0\r\na=candidate:0\r\nm=audio 9 X 0\r\na=mid:a\r\nm=video 9 X 1\r\na=candidate:1 1 UDP\r\n\
+               a=end-of-candidates\r\na=candidate:2\r\na=mid:v\r\n";
+    let (rest, candidates) = take_candidates(sdp);
+    assert_eq!(candidates, [(1, "candidate:1 1 UDP"), (1, "candidate:2")]);
+    assert_eq!(
+        rest,
+        "v=0\r\na=candidate:0\r\nm=audio 9 X 0\r\na=mid:a\r\nm=video 9 X 1\r\na=end-of-candidates\r\na=mid:v\r\n"
+    );
+}

@@ -45,6 +45,13 @@ fn a_session_of_which_nothing_is_known_waits_for_nothing() {
 }
 
 #[test]
+fn a_session_in_which_nothing_can_be_offered_does_not_wait_for_ever() {
+    let mut session = session();
+    session.handle_requested(s(3));
+    assert_eq!(expire(&mut session), Some((s(33), EndReason::NoConnection)));
+}
+
+#[test]
 fn no_answer_in_15_s_ends_it() {
     let mut session = session();
     session.handle_offer_sent(s(3));

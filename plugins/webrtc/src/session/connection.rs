@@ -146,8 +146,12 @@ impl Connection {
 
     /// Hands over a candidate of the peer. webrtcbin keeps it until it has the description that it belongs to.
     pub(crate) fn add_candidate(&self, mline: u32, candidate: &str) {
+        // Without its prefix webrtcbin would take it for the end of candidates.
+        let candidate = candidate.trim();
+        let candidate = candidate.strip_prefix("a=").unwrap_or(candidate);
+        let candidate = candidate.strip_prefix("candidate:").unwrap_or(candidate);
         self.webrtcbin
-            .emit_by_name::<()>("add-ice-candidate", &[&mline, &candidate]);
+            .emit_by_name::<()>("add-ice-candidate", &[&mline, &format!("candidate:{candidate}")]);
     }
 
     /// Asks for statistics: [`ConnectionEvent::Stats`] follows.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -109,6 +109,7 @@ pub(super) enum Fact {
 pub(super) struct Mailbox {
     sender: mpsc::Sender<Fact>,
     waiting: Arc<AtomicUsize>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 /// Facts from strangers that may wait; what comes while there are more is dropped.
@@ -121,6 +122,7 @@ impl Mailbox {
             Self {
                 sender,
                 waiting: Arc::default(),
+                is_stopping: Arc::default(),
             },
             receiver,
         )
@@ -133,11 +135,26 @@ impl Mailbox {
         let _ = self.sender.send(fact);
     }
 
-    /// Posts a fact that a stranger can cause as often as it likes.
-    pub(super) fn post_from_network(&self, fact: Fact) {
-        if self.waiting.load(Ordering::Relaxed) < WAITING_LIMIT {
+    /// Posts a fact that a stranger can cause as often as it likes. Returns false if it was dropped, as there is
+    /// too much to do.
+    pub(super) fn post_from_network(&self, fact: Fact) -> bool {
+        let is_room = self.waiting.load(Ordering::Relaxed) < WAITING_LIMIT;
+        if is_room {
             self.post(fact);
         }
+        is_room
+    }
+
+    /// Asks for everything to be taken down; what came before it need not be begun any more.
+    pub(super) fn post_stop(&self) -> mpsc::Receiver<()> {
+        let (done, is_done) = mpsc::channel();
+        self.is_stopping.store(true, Ordering::Relaxed);
+        self.post(Fact::Stop(done));
+        is_done
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     fn taken(&self) {
@@ -180,6 +197,8 @@ pub(super) struct Coordinator {
     pub(super) next_rendition: u32,
     /// Sessions that are being taken down.
     pub(super) tearing_down: usize,
+    /// The application knows that the process may open too few files.
+    pub(super) has_warned_of_files: bool,
 }
 
 /// A pad that stays silent holds up the others no longer than this.
@@ -218,6 +237,7 @@ impl Coordinator {
             next_viewer: 0,
             next_rendition: 0,
             tearing_down: 0,
+            has_warned_of_files: false,
         };
         std::thread::Builder::new()
             .name("weir-sink".to_owned())
@@ -235,6 +255,7 @@ impl Coordinator {
                 Ok(Fact::Stop(done)) => {
                     self.mailbox.taken();
                     self.stop(facts);
+                    self.mailbox.is_stopping.store(false, Ordering::Relaxed);
                     let _ = done.send(());
                 }
                 Ok(fact) => {
@@ -314,6 +335,7 @@ impl Coordinator {
         self.snapshot.start(&hub);
         self.hub = Some(hub);
         self.phase = Phase::Started;
+        self.has_warned_of_files = false;
         for stream in self.streams.values_mut() {
             stream.restart();
         }

@@ -296,8 +296,7 @@ impl BaseWebRTCSink {
     }
 
     fn stop(&self) {
-        let (done, is_done) = mpsc::channel();
-        self.mailbox.post(Fact::Stop(done));
+        let is_done = self.mailbox.post_stop();
         // A handler of the application's that stops the pipeline runs on the coordinator itself, which cannot
         // wait for itself.
         let is_own_thread = *lock(&self.coordinator) == Some(std::thread::current().id());

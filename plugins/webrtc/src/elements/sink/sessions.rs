@@ -4,7 +4,7 @@ use gst::prelude::*;
 use weir_forwarding::RenditionId;
 use weir_negotiation::{
     AcceptedFormat, Codec, ConnectionState, EndReason, Format, GateVerdict, MediaAnswer, Refusal,
-    SessionCommand, choose_codec, complete_offer, read_answer, read_offer,
+    SessionCommand, choose_codec, complete_offer, read_answer, read_offer, take_candidates,
 };
 use weir_units::Timestamp;
 
@@ -12,13 +12,14 @@ use super::coordinator::{Coordinator, Fact, Phase};
 use super::messages::{self, CandidatePair, ViewerNames};
 use super::negotiation;
 use super::settings::Settings;
+use super::signalling::reason_text;
 use super::stream::Stream;
 use super::viewer::{Chosen, Exchange, Viewer};
-use crate::clock;
 use crate::session::{
     Connection, ConnectionConfig, ConnectionEvent, PipelineEvent, PublicAddress, SessionPipeline,
 };
 use crate::signaller::SignallableExt;
+use crate::{clock, files};
 
 impl Coordinator {
     pub(super) fn handle_session_requested(
@@ -42,14 +43,7 @@ impl Coordinator {
             session_id: &session_id,
             peer_id: &peer_id,
         };
-        let refusal = if self.phase != Phase::Started {
-            Some(EndReason::Stopped)
-        } else if self.settings.max_viewers != 0 && self.viewers.len() >= self.settings.max_viewers as usize {
-            Some(EndReason::MaxViewers)
-        } else {
-            None
-        };
-        if let Some(reason) = refusal {
+        if let Some(reason) = self.refusal() {
             self.tell_peer(&session_id, reason);
             messages::left(element.upcast_ref(), names, &reason);
             return;
@@ -57,7 +51,7 @@ impl Coordinator {
 
         let id = self.next_viewer;
         self.next_viewer += 1;
-        let viewer = match self.make_viewer(id, &session_id, &peer_id) {
+        let mut viewer = match self.make_viewer(id, &session_id, &peer_id) {
             Ok(viewer) => viewer,
             Err(error) => {
                 self.post_warning(&format!("a viewer could not be served: {error}"));
@@ -66,6 +60,7 @@ impl Coordinator {
                 return;
             }
         };
+        viewer.lifecycle.handle_requested(clock::now());
         messages::joined(element.upcast_ref(), names);
         element.emit_by_name::<()>(
             "consumer-pipeline-created",
@@ -79,6 +74,33 @@ impl Coordinator {
             None => self.begin_offering(id),
             Some(offer) => self.begin_answering(id, &offer),
         }
+    }
+
+    /// Why another viewer cannot be served, if so.
+    fn refusal(&mut self) -> Option<EndReason> {
+        let max_viewers = usize::try_from(self.settings.max_viewers).unwrap_or(usize::MAX);
+        if self.phase != Phase::Started || self.mailbox.is_stopping() {
+            return Some(EndReason::Stopped);
+        }
+        if max_viewers != 0 && self.viewers.len() >= max_viewers {
+            return Some(EndReason::MaxViewers);
+        }
+        let count = |is_so: fn(&Viewer) -> bool| self.viewers.values().filter(|viewer| is_so(viewer)).count();
+        if count(|viewer| !viewer.lifecycle.is_connected()) >= JOINING_LIMIT {
+            return Some(EndReason::Busy);
+        }
+        let growing = count(|viewer| !viewer.has_sockets);
+        let needed = FILES_RESERVED + FILES_OF_SESSION * (growing + 1);
+        if files::left().is_some_and(|left| left < needed) {
+            if !std::mem::replace(&mut self.has_warned_of_files, true) {
+                self.post_warning(
+                    "viewers are refused, for the process may not open enough files for them: raise the limit \
+                     (ulimit -n)",
+                );
+            }
+            return Some(EndReason::Busy);
+        }
+        None
     }
 
     fn make_viewer(&self, id: u64, session_id: &str, peer_id: &str) -> Result<Viewer, gst::glib::BoolError> {
@@ -187,8 +209,7 @@ impl Coordinator {
             && let Some(viewer) = self.viewers.get_mut(&id)
         {
             viewer.wants_offer = false;
-            viewer.exchange = Exchange::ApplyingOffer;
-            viewer.connection.set_remote_description(offer);
+            self.apply_remote(id, Exchange::ApplyingOffer, offer);
         }
     }
 
@@ -344,12 +365,37 @@ impl Coordinator {
             return;
         }
         self.mark_idle_renditions(clock::now());
-        if let Some(viewer) = self.viewers.get_mut(&id) {
-            if let Some(hub) = &self.hub {
-                viewer.expect(hub, clock::now());
-            }
-            viewer.exchange = Exchange::ApplyingAnswer { is_sending };
-            viewer.connection.set_remote_description(description);
+        if let (Some(viewer), Some(hub)) = (self.viewers.get(&id), &self.hub) {
+            viewer.expect(hub, clock::now());
+        }
+        self.apply_remote(id, Exchange::ApplyingAnswer { is_sending }, description);
+    }
+
+    /// Hands the viewer's description to webrtcbin, but for the candidates in it: they have to pass the gate.
+    fn apply_remote(
+        &mut self,
+        id: u64,
+        exchange: Exchange,
+        description: &gst_webrtc::WebRTCSessionDescription,
+    ) {
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
+        let text = description.sdp().as_text().unwrap_or_default();
+        let (rest, candidates) = take_candidates(&text);
+        let Ok(sdp) = gst_sdp::SDPMessage::parse_buffer(rest.as_bytes()) else {
+            self.end_viewer(id, EndReason::Internal, None);
+            return;
+        };
+        viewer.exchange = exchange;
+        viewer
+            .connection
+            .set_remote_description(&gst_webrtc::WebRTCSessionDescription::new(
+                description.type_(),
+                sdp,
+            ));
+        for (mline, candidate) in candidates {
+            self.pass_candidate(id, u32::try_from(mline).unwrap_or(u32::MAX), candidate);
         }
     }
 
@@ -408,9 +454,12 @@ impl Coordinator {
     }
 
     pub(super) fn handle_candidate(&mut self, session_id: &str, mline: u32, candidate: &str) {
-        let Some(id) = self.sessions.get(session_id).copied() else {
-            return;
-        };
+        if let Some(id) = self.sessions.get(session_id).copied() {
+            self.pass_candidate(id, mline, candidate);
+        }
+    }
+
+    fn pass_candidate(&mut self, id: u64, mline: u32, candidate: &str) {
         let Some(viewer) = self.viewers.get_mut(&id) else {
             return;
         };
@@ -419,7 +468,8 @@ impl Coordinator {
             GateVerdict::Ignore(fault) => {
                 gst::debug!(
                     crate::CAT,
-                    "session {session_id}: a candidate is ignored: {fault}"
+                    "session {}: a candidate is ignored: {fault}",
+                    viewer.session_id()
                 );
             }
             GateVerdict::EndOfCandidates => (),
@@ -433,6 +483,7 @@ impl Coordinator {
         };
         match event {
             ConnectionEvent::Candidate { mline, candidate } => {
+                viewer.has_sockets = true;
                 let candidate = match self.settings.public_address {
                     Some(address) => PublicAddress(address).apply(&candidate),
                     None => candidate,
@@ -583,7 +634,7 @@ impl Coordinator {
                         }
                     }
                 }
-                SessionCommand::End { reason } => self.remove_viewer(id, reason, None),
+                SessionCommand::End { reason } => self.remove_viewer(id, reason, None, Informed::NotYet),
             }
         }
     }
@@ -631,9 +682,17 @@ impl Coordinator {
     }
 
     pub(super) fn handle_session_ended(&mut self, session_id: &str, error: Option<&str>) {
-        if let Some(id) = self.sessions.get(session_id).copied() {
-            self.end_viewer(id, EndReason::ViewerLeft, error);
-        }
+        let Some(id) = self.sessions.get(session_id).copied() else {
+            return;
+        };
+        // The signaller ends a session whose description it cannot read by itself.
+        let is_unreadable = error.is_some_and(|error| error.starts_with(BAD_DESCRIPTION));
+        let reason = if is_unreadable {
+            EndReason::BadAnswer
+        } else {
+            EndReason::ViewerLeft
+        };
+        self.remove_viewer(id, reason, error, Informed::Already);
     }
 
     pub(super) fn end_viewers_of(&mut self, rendition: RenditionId) {
@@ -660,10 +719,10 @@ impl Coordinator {
             return;
         };
         viewer.lifecycle.handle_end(reason);
-        self.remove_viewer(id, reason, detail);
+        self.remove_viewer(id, reason, detail, Informed::NotYet);
     }
 
-    fn remove_viewer(&mut self, id: u64, reason: EndReason, detail: Option<&str>) {
+    fn remove_viewer(&mut self, id: u64, reason: EndReason, detail: Option<&str>, informed: Informed) {
         let Some(viewer) = self.viewers.remove(&id) else {
             return;
         };
@@ -682,7 +741,8 @@ impl Coordinator {
             );
             messages::left(element.upcast_ref(), viewer.names(), &reason);
         }
-        if reason != EndReason::ViewerLeft {
+        // One that closed its connection without a word has a session all the same.
+        if informed == Informed::NotYet {
             self.tell_peer(&session_id, reason);
         }
         let (mailbox, peer_id) = (self.mailbox.clone(), viewer.peer_id().to_owned());
@@ -719,10 +779,27 @@ impl Coordinator {
         if let Some(signalling) = &self.signalling {
             signalling
                 .signaller()
-                .end_session(session_id, Some(&format!("{}: {reason}", reason.code())));
+                .end_session(session_id, Some(&reason_text(reason)));
         }
     }
 }
+
+/// Whether a viewer and the server know that its session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Informed {
+    Already,
+    NotYet,
+}
+
+/// How many viewers may be joining at once: whoever has not connected yet has proved nothing.
+const JOINING_LIMIT: usize = 256;
+/// Files that are left to everything else in the process.
+const FILES_RESERVED: usize = 128;
+/// Files that a session may open: a dozen, and some more for each further network interface.
+const FILES_OF_SESSION: usize = 32;
+
+/// The code of a description that the signaller could not read.
+const BAD_DESCRIPTION: &str = "bad-description:";
 
 /// Input that is encoded already costs no encoder.
 fn encoders_left(stream: &Stream, settings: &Settings) -> usize {

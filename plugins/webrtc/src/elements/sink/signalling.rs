@@ -2,10 +2,16 @@
 
 use gst::glib;
 use gst::prelude::*;
+use weir_negotiation::EndReason;
 
 use super::coordinator::{Fact, Mailbox};
 use super::imp;
 use crate::signaller::{Signallable, SignallableExt};
+
+/// A session's end, as its peer is told: the code and a sentence.
+pub(super) fn reason_text(reason: EndReason) -> String {
+    format!("{}: {reason}", reason.code())
+}
 
 /// A signaller, listened to. Dropping it disconnects every handler, so that a signaller that was replaced no
 /// longer reaches the element.
@@ -32,12 +38,15 @@ impl Signalling {
         }));
         let to = mailbox.clone();
         handlers.push(
-            signaller.connect_session_requested(move |_, session, peer, offer| {
-                to.post_from_network(Fact::SessionRequested {
+            signaller.connect_session_requested(move |signaller, session, peer, offer| {
+                let is_posted = to.post_from_network(Fact::SessionRequested {
                     session_id: session.to_owned(),
                     peer_id: peer.to_owned(),
                     offer,
                 });
+                if !is_posted {
+                    signaller.end_session(session, Some(&reason_text(EndReason::Busy)));
+                }
             }),
         );
         let to = mailbox.clone();

@@ -31,6 +31,8 @@ pub(super) struct Viewer {
     next_mline: u32,
     /// When the first offer went out.
     pub(super) offered_at: Option<Timestamp>,
+    /// webrtcbin has opened its sockets.
+    pub(super) has_sockets: bool,
     /// Statistics were asked for to learn the candidate pair.
     pub(super) awaits_pair: bool,
 }
@@ -107,6 +109,7 @@ impl Viewer {
             streams: BTreeMap::new(),
             next_mline: 0,
             offered_at: None,
+            has_sockets: false,
             awaits_pair: false,
         }
     }
