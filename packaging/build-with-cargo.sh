@@ -1,13 +1,13 @@
 #!/bin/sh
 # Builds the plugin and the server with cargo and copies them to where meson expects them.
-# Arguments: cargo, the source folder, cargo's target folder, its profile, the output folder, flags for cargo.
+# Arguments: cargo, the source folder, cargo's target folder, its profile, the output folder,
+# and what cargo shall build.
 set -eu
 cargo=$1 source=$2 target=$3 profile=$4 output=$(realpath -m "$5")
 shift 5
 
 cd "$source"
-"$cargo" build --locked --profile "$profile" --target-dir "$target" \
-  --package gst-plugin-weir --package weir-signalling-server "$@"
+"$cargo" build --locked --profile "$profile" --target-dir "$target" "$@"
 
 case $profile in
   dev) built=$target/debug ;;

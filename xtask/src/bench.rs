@@ -70,9 +70,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     packages::ensure(&purposes, consent)?;
     build::pages()?;
     build::plugin_and_server(Profile::Release)?;
-    if folder().join("package.json").is_file() {
-        build::node_modules(&folder())?;
-    }
+    // Benches drive browsers as the tests do.
+    build::node_modules(&workspace::root().join("tests/browser"))?;
     Step::new("node", [script])
         .arguments(&arguments.rest)
         .folder(folder())

@@ -59,6 +59,7 @@ const PACKAGES: &[(&str, Purpose, &str)] = &[
     ("gstreamer1.0-x", Run, "text and time overlays"),
     ("libgstrtspserver-1.0-dev", Test, "an RTSP camera to test with"),
     ("chromium", Test, "the browser that watches and publishes"),
+    ("firefox-esr", Test, "the other one"),
     ("ffmpeg", Test, "makes media files of every kind to test with"),
     ("git", Test, "tells whether generated files were committed"),
     ("meson", Test, "the distribution build"),
@@ -75,6 +76,7 @@ const PACKAGES: &[(&str, Purpose, &str)] = &[
         Test,
         "WebRTC for the signaller written in Python",
     ),
+    ("gir1.2-gst-rtsp-server-1.0", Test, "an RTSP camera to test with"),
     ("cmake", Bench, "a dependency of the incumbent"),
 ];
 

@@ -51,6 +51,7 @@ pub(crate) fn built_environment(profile: Profile) -> Vec<(&'static str, PathBuf)
     vec![
         ("WEIR_PLUGIN_DIR", profile.folder()),
         ("WEIR_SERVER", profile.folder().join("weir-server")),
+        ("WEIR_DEMO", profile.folder().join("weir-demo")),
         ("GST_REGISTRY", target().join("gstreamer-registry.bin")),
     ]
 }

@@ -153,9 +153,15 @@ fn clippy(_: Consent) -> Result<Outcome> {
     passed(Step::cargo(bare).arguments(deny).minutes(10))
 }
 
-/// One build for all sections that follow: cargo builds dependencies anew for another choice of packages or features.
+/// What the sections build: cargo builds dependencies anew for another choice of packages, as their features change.
+const EVERYTHING: [&str; 2] = ["--workspace", "--all-targets"];
+
 fn compile(_: Consent) -> Result<Outcome> {
-    passed(Step::cargo(["build", "--locked", "--workspace", "--all-targets"]).minutes(30))
+    passed(
+        Step::cargo(["build", "--locked"])
+            .arguments(EVERYTHING)
+            .minutes(30),
+    )
 }
 
 fn protocol(_: Consent) -> Result<Outcome> {
@@ -209,6 +215,7 @@ fn install(_: Consent) -> Result<Outcome> {
     Step::new("meson", ["setup", "-Dprofile=dev", "-Dpages=prebuilt"])
         .arguments([
             option("cargo-target-dir", &workspace::target()),
+            format!("-Dcargo-selection={}", EVERYTHING.join(",")),
             format!("--prefix={}", prefix.display()),
         ])
         .arguments([&build])
