@@ -22,13 +22,23 @@ pub(super) fn limit_ssrcs(webrtcbin: &gst::Element) {
             return;
         }
         let known = Mutex::new(Known::default());
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            let ssrc = info.buffer().and_then(|buffer| ssrc_of(buffer));
-            match ssrc {
-                Some(ssrc) if lock(&known).admits(ssrc) => gst::PadProbeReturn::Ok,
-                // Shorter than an RTP header, or one too many. Not `Drop`: the bindings have let go of the packet
-                // themselves, and GStreamer would complain that there is none.
-                Some(_) | None => gst::PadProbeReturn::Handled,
+        let admits = move |packet: &gst::BufferRef| {
+            // Shorter than an RTP header, or one too many.
+            ssrc_of(packet).is_some_and(|ssrc| lock(&known).admits(ssrc))
+        };
+        let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+        pad.add_probe(data, move |_, info| {
+            let passes = match &info.data {
+                Some(gst::PadProbeData::Buffer(packet)) => admits(packet),
+                Some(gst::PadProbeData::BufferList(list)) => list.iter().all(&admits),
+                _ => true,
+            };
+            if passes {
+                gst::PadProbeReturn::Ok
+            } else {
+                // Not `Drop`: the bindings have let go of the packet themselves, and GStreamer would complain that
+                // there is none.
+                gst::PadProbeReturn::Handled
             }
         });
     });
@@ -37,6 +47,9 @@ pub(super) fn limit_ssrcs(webrtcbin: &gst::Element) {
 /// The SSRC of an RTP packet (RFC 3550, section 5.1).
 fn ssrc_of(packet: &gst::BufferRef) -> Option<u32> {
     let mut ssrc = [0; 4];
+    if packet.size() < 12 {
+        return None;
+    }
     packet.copy_to_slice(8, &mut ssrc).ok()?;
     Some(u32::from_be_bytes(ssrc))
 }
