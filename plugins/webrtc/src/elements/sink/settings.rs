@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use gst::glib;
 use weir_negotiation::Codec;
 
+pub use mitigation::MitigationModes;
+
 /// How a viewer's bitrate is found. The incumbent's names; which controller runs is the same for all but
 /// `disabled` until there is one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -21,17 +23,6 @@ pub enum CongestionControl {
     #[default]
     #[enum_value(name = "Google Congestion Control algorithm", nick = "gcc")]
     GoogleCongestionControl,
-}
-
-/// What an encoder may give up when bandwidth is short.
-#[glib::flags(name = "WeirWebRTCSinkMitigationMode")]
-pub enum MitigationModes {
-    /// Resolution.
-    #[flags_value(name = "Downscaled: the picture may be made smaller", nick = "downscaled")]
-    DOWNSCALED = 0b01,
-    /// Frame rate.
-    #[flags_value(name = "Downsampled: frames may be left out", nick = "downsampled")]
-    DOWNSAMPLED = 0b10,
 }
 
 /// What a viewer who joins a stream gets first, when its encoder makes no key frames on request.
@@ -140,4 +131,21 @@ fn caps_of(codecs: &[Codec]) -> gst::Caps {
         }
     }
     caps
+}
+
+/// The macro of flags documents nothing that it makes.
+#[allow(missing_docs, reason = "the items are the macro's")]
+mod mitigation {
+    use gst::glib;
+
+    /// What an encoder may give up when bandwidth is short.
+    #[glib::flags(name = "WeirWebRTCSinkMitigationMode")]
+    pub enum MitigationModes {
+        /// Resolution.
+        #[flags_value(name = "Downscaled: the picture may be made smaller", nick = "downscaled")]
+        DOWNSCALED = 0b01,
+        /// Frame rate.
+        #[flags_value(name = "Downsampled: frames may be left out", nick = "downsampled")]
+        DOWNSAMPLED = 0b10,
+    }
 }
