@@ -1,4 +1,4 @@
-"""An RTSP camera on this machine: `camera.py PORT ELEMENTS`, where the last of them is a payloader named pay0."""
+"""An RTSP camera for tests: camera.py PORT PATH. H.264, baseline, a key frame each second. Says `ready`."""
 
 import sys
 
@@ -8,13 +8,18 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
-port, elements = sys.argv[1:]
 Gst.init(None)
-factory = GstRtspServer.RTSPMediaFactory(shared=True)
-factory.set_launch(f"( {elements} )")
-server = GstRtspServer.RTSPServer(address="127.0.0.1", service=port)
-server.get_mount_points().add_factory("/live", factory)
-if not server.attach():
-    sys.exit(f"port {port} is taken")
-print("listening", flush=True)
+server = GstRtspServer.RTSPServer.new()
+server.set_address("127.0.0.1")
+server.set_service(sys.argv[1])
+factory = GstRtspServer.RTSPMediaFactory.new()
+factory.set_launch(
+    "( videotestsrc is-live=true ! video/x-raw,width=640,height=360,framerate=30/1 "
+    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=30 ! video/x-h264,profile=baseline "
+    "! rtph264pay name=pay0 pt=96 )"
+)
+factory.set_shared(True)
+server.get_mount_points().add_factory(sys.argv[2], factory)
+server.attach(None)
+print("ready", flush=True)
 GLib.MainLoop().run()

@@ -50,7 +50,9 @@ async function install(wsUrl) {
 
     /** The end of a session, as the other side told it. */
     ended: (session) =>
-      message(({ type, sessionId }) => type.startsWith("endSession") && sessionId === session).then(() => true),
+      message(({ type, sessionId }) => type.startsWith("endSession") && sessionId === session).then(
+        () => true,
+      ),
 
     /**
      * Watches the first producer, until it has `answered`, until it is `connected` or until there is a picture.

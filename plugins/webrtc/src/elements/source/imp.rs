@@ -157,6 +157,16 @@ impl ElementImpl for BaseWebRTCSrc {
         }
     }
 
+    fn send_event(&self, event: gst::Event) -> bool {
+        if event.type_() != gst::EventType::Eos {
+            return self.parent_send_event(event);
+        }
+        // Nobody else in here would take it: every stream ends, and no other session is begun.
+        self.post(Fact::Shutdown);
+        self.signaller().stop();
+        true
+    }
+
     fn request_new_pad(
         &self,
         templ: &gst::PadTemplate,
