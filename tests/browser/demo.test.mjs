@@ -65,7 +65,10 @@ async function watch(url) {
 /** A red film with a tone of 440 Hz. */
 function film(name, seconds, encoding) {
   const path = join(folder, name);
-  const inputs = [`color=red:size=320x240:rate=30:duration=${seconds}`, `sine=frequency=440:duration=${seconds}`];
+  const inputs = [
+    `color=red:size=320x240:rate=30:duration=${seconds}`,
+    `sine=frequency=440:duration=${seconds}`,
+  ];
   const words = inputs.flatMap((input) => ["-f", "lavfi", "-i", input]);
   execFileSync("ffmpeg", ["-nostdin", "-loglevel", "error", "-y", ...words, ...encoding.split(" "), path]);
   return path;
@@ -112,7 +115,11 @@ test("a film with B-frames is encoded anew and seen", async () => {
 });
 
 test("a webm goes through with its sound", async () => {
-  const path = film("film.webm", 2, "-c:v libvpx -deadline realtime -cpu-used 8 -g 30 -b:v 300k -c:a libopus");
+  const path = film(
+    "film.webm",
+    2,
+    "-c:v libvpx -deadline realtime -cpu-used 8 -g 30 -b:v 300k -c:a libopus",
+  );
   const { process, url } = await demo("--source", path);
   const untouched = process.output.filter((line) => /goes through untouched/.test(line));
   assert.equal(untouched.length, 2, "picture and sound");
@@ -127,7 +134,9 @@ test("an RTSP camera is seen as it is", async () => {
   const elements =
     "videotestsrc is-live=true pattern=red ! video/x-raw,width=320,height=240,framerate=30/1 ! " +
     "x264enc bframes=0 key-int-max=30 tune=zerolatency ! video/x-h264,profile=main ! rtph264pay name=pay0 pt=96";
-  running.push(await startProcess("/usr/bin/python3", [CAMERA, String(port), elements], { ready: /listening/ }));
+  running.push(
+    await startProcess("/usr/bin/python3", [CAMERA, String(port), elements], { ready: /listening/ }),
+  );
   const { process, url } = await demo("--source", `rtsp://127.0.0.1:${port}/live`);
   assert.ok(process.output.some((line) => /video: video\/x-h264 goes through untouched/.test(line)));
   const page = await watch(url);
