@@ -203,12 +203,10 @@ fn tell(structure: Option<&gst::StructureRef>) {
 }
 
 fn first_error(bus: &gst::Bus) -> Option<anyhow::Error> {
-    let errors = [gst::MessageType::Error];
-    let message = bus.timed_pop_filtered(gst::ClockTime::ZERO, &errors)?;
-    match message.view() {
+    bus.iter().find_map(|message| match message.view() {
         gst::MessageView::Error(error) => Some(in_words(error)),
         _ => None,
-    }
+    })
 }
 
 fn in_words(error: &gst::message::Error) -> anyhow::Error {
