@@ -28,7 +28,7 @@ pub fn run(input: &Input, port: u16, lan: bool) -> Result<()> {
         Input::Test | Input::Device(_) => None,
     };
     let pipeline = gst::Pipeline::with_name("weir-demo");
-    let sink = sink(&serving)?;
+    let sink = sink(input, &serving)?;
     pipeline.add(&sink)?;
     let prepared = connect(input, contents.as_ref(), &pipeline, &sink)?;
 
@@ -66,11 +66,11 @@ fn look_at(media: &Media) -> Result<Contents> {
     Ok(contents)
 }
 
-fn sink(serving: &Serving) -> Result<gst::Element> {
+fn sink(input: &Input, serving: &Serving) -> Result<gst::Element> {
     let sink = gst::ElementFactory::make("weirsink")
         .build()
         .context("the plugin has no sink")?;
-    for (name, value) in launch_line::sink_properties(serving) {
+    for (name, value) in launch_line::sink_properties(input, serving) {
         sink.set_property_from_str(name, &value);
     }
     Ok(sink)
