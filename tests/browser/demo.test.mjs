@@ -16,6 +16,7 @@ import {
   isRed,
   launchBrowser,
   openPage,
+  pluginDir,
   screenshot,
   startProcess,
   statsOf,
@@ -56,7 +57,7 @@ async function demo(...args) {
 
 /** Opens a tab that watches the demo and waits for its first frame. */
 async function watch(url) {
-  const page = await openPage(browser, `${url}?autoplay=all`);
+  const page = await openPage(browser, url);
   running.push({ stop: () => page.context().close() });
   await firstFrame(page);
   return page;
@@ -151,6 +152,30 @@ test("others in the network watch over HTTPS", async () => {
   const page = await watch(url);
   await awaitFrames(page, 30);
   assert.match(await page.evaluate(() => location.protocol), /^https:/);
+});
+
+test("the line that it prints does the same by hand", async () => {
+  const path = film(
+    'it\'s a "film".mp4',
+    8,
+    "-c:v libx264 -profile:v main -bf 0 -g 30 -pix_fmt yuv420p -c:a aac",
+  );
+  const { process: shown, url } = await demo("--source", path);
+  const line = await shown.line(/gst-launch-1\.0 /);
+  await shown.stop("SIGINT");
+  running.splice(running.indexOf(shown), 1);
+
+  const shell = ["-c", `exec env ${line.input.trim()}`];
+  running.push(
+    await startProcess("bash", shell, {
+      ready: /Redistribute latency|PLAYING/,
+      env: { GST_PLUGIN_PATH: pluginDir() },
+    }),
+  );
+  const page = await watch(url);
+  assert.equal(await codecOf(page), "video/H264");
+  await awaitFrames(page, 30);
+  await awaitColour(page, isRed);
 });
 
 test("an interrupt ends it cleanly while somebody watches", async () => {

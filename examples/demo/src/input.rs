@@ -78,6 +78,24 @@ impl Input {
     }
 }
 
+impl Input {
+    /// What the stream is called on the page.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let last = |path: &Path| {
+            path.file_name()
+                .unwrap_or(path.as_os_str())
+                .to_string_lossy()
+                .into_owned()
+        };
+        match self {
+            Self::Test => "Test picture".to_owned(),
+            Self::Device(path) | Self::Media(Media::File(path)) => last(path),
+            Self::Media(Media::Rtsp(url)) => url.host_str().unwrap_or("camera").to_owned(),
+        }
+    }
+}
+
 fn parse_url(source: &str) -> Result<Media> {
     // The parser's complaint could repeat a password.
     let url = Url::parse(source).map_err(|error| anyhow!("that is no valid address: {error}"))?;

@@ -24,7 +24,10 @@ pub(crate) fn device_video(path: &Path) -> String {
 }
 
 /// The sink's properties, as pairs of name and value.
-pub(crate) fn sink_properties(serving: &Serving) -> Vec<(&'static str, String)> {
+pub(crate) fn sink_properties(input: &Input, serving: &Serving) -> Vec<(&'static str, String)> {
+    let meta = gst::Structure::builder("meta")
+        .field("name", input.name())
+        .build();
     let (host, port) = (
         serving.address.ip().to_string(),
         serving.address.port().to_string(),
@@ -35,6 +38,7 @@ pub(crate) fn sink_properties(serving: &Serving) -> Vec<(&'static str, String)> 
         "http"
     };
     let mut properties = vec![
+        ("meta", meta.to_string()),
         ("run-signalling-server", "true".to_owned()),
         ("signalling-server-host", host),
         ("signalling-server-port", port),
@@ -59,7 +63,7 @@ pub(crate) fn sink_properties(serving: &Serving) -> Vec<(&'static str, String)> 
 /// A file plays once there, and a camera that is lost ends it: going on is the demo's own doing.
 #[must_use]
 pub fn launch_line(input: &Input, contents: Option<&Contents>, serving: &Serving) -> String {
-    let properties = sink_properties(serving);
+    let properties = sink_properties(input, serving);
     let properties: Vec<_> = properties
         .iter()
         .map(|(name, value)| format!("{name}={}", property(value)))
@@ -180,13 +184,12 @@ mod tests {
 
     #[test]
     fn the_test_pictures_line_names_the_sink_and_both_streams() {
+        gst::init().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 8080));
         let serving = Serving::for_test(address);
         let line = launch_line(&Input::Test, None, &serving);
-        assert!(
-            line.starts_with("gst-launch-1.0 webrtcsink name=ws run-signalling-server=true"),
-            "{line}"
-        );
+        assert!(line.starts_with("gst-launch-1.0 webrtcsink name=ws "), "{line}");
+        assert!(line.contains(" run-signalling-server=true "), "{line}");
         assert!(
             line.contains("web-server-host-addr=http://127.0.0.1:8080/"),
             "{line}"

@@ -61,7 +61,7 @@ impl Serving {
         }
     }
 
-    /// The addresses to open in a browser: this machine's own first, then those for others.
+    /// The addresses to open in a browser, this machine's own first, then those for others. The page plays at once.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         let scheme = if self.certificate.is_some() {
@@ -70,8 +70,12 @@ impl Serving {
             "http"
         };
         let own = [IpAddr::from(Ipv4Addr::LOCALHOST)];
-        let url =
-            |address: &IpAddr| format!("{scheme}://{}/", SocketAddr::new(*address, self.address.port()));
+        let url = |address: &IpAddr| {
+            format!(
+                "{scheme}://{}/?autoplay=all",
+                SocketAddr::new(*address, self.address.port())
+            )
+        };
         own.iter().chain(&self.lan).map(url).collect()
     }
 }
@@ -121,6 +125,6 @@ mod tests {
     #[test]
     fn without_the_network_only_this_machine_is_served_and_without_tls() {
         let serving = Serving::for_test(SocketAddr::from(([127, 0, 0, 1], 8080)));
-        assert_eq!(serving.urls(), ["http://127.0.0.1:8080/"]);
+        assert_eq!(serving.urls(), ["http://127.0.0.1:8080/?autoplay=all"]);
     }
 }

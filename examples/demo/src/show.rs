@@ -28,7 +28,7 @@ pub fn run(input: &Input, port: u16, lan: bool) -> Result<()> {
         Input::Test | Input::Device(_) => None,
     };
     let pipeline = gst::Pipeline::with_name("weir-demo");
-    let sink = sink(&serving)?;
+    let sink = sink(input, &serving)?;
     pipeline.add(&sink)?;
     let prepared = connect(input, contents.as_ref(), &pipeline, &sink)?;
 
@@ -66,11 +66,11 @@ fn look_at(media: &Media) -> Result<Contents> {
     Ok(contents)
 }
 
-fn sink(serving: &Serving) -> Result<gst::Element> {
+fn sink(input: &Input, serving: &Serving) -> Result<gst::Element> {
     let sink = gst::ElementFactory::make("weirsink")
         .build()
         .context("the plugin has no sink")?;
-    for (name, value) in launch_line::sink_properties(serving) {
+    for (name, value) in launch_line::sink_properties(input, serving) {
         sink.set_property_from_str(name, &value);
     }
     Ok(sink)
@@ -203,12 +203,10 @@ fn tell(structure: Option<&gst::StructureRef>) {
 }
 
 fn first_error(bus: &gst::Bus) -> Option<anyhow::Error> {
-    let errors = [gst::MessageType::Error];
-    let message = bus.timed_pop_filtered(gst::ClockTime::ZERO, &errors)?;
-    match message.view() {
+    bus.iter().find_map(|message| match message.view() {
         gst::MessageView::Error(error) => Some(in_words(error)),
         _ => None,
-    }
+    })
 }
 
 fn in_words(error: &gst::message::Error) -> anyhow::Error {

@@ -165,7 +165,7 @@ enum Event {
 
 /// How a round ended.
 enum End {
-    AtItsEnd,
+    Finished,
     Lost(String),
     Stopped,
 }
@@ -181,7 +181,7 @@ fn play(prepared: &Prepared, to: &Sender<Event>, events: &Receiver<Event>) -> Re
         match (&prepared.media, end) {
             (_, End::Stopped) => return Ok(()),
             (Media::File(_), End::Lost(sentence)) => return Err(anyhow!(sentence)),
-            (Media::File(_), End::AtItsEnd) => {
+            (Media::File(_), End::Finished) => {
                 if length < SHORTEST_ROUND {
                     return Err(anyhow!(
                         "{} is too short to be repeated",
@@ -193,7 +193,7 @@ fn play(prepared: &Prepared, to: &Sender<Event>, events: &Receiver<Event>) -> Re
             (Media::Rtsp(_), end) => {
                 let sentence = match end {
                     End::Lost(sentence) => sentence,
-                    End::AtItsEnd | End::Stopped => {
+                    End::Finished | End::Stopped => {
                         format!("{} has ended", Input::Media(prepared.media.clone()))
                     }
                 };
@@ -306,7 +306,7 @@ impl<'a> Round<'a> {
             };
             match event {
                 Ok(Event::Flowing) => (),
-                Ok(Event::Ended) => return Ok(End::AtItsEnd),
+                Ok(Event::Ended) => return Ok(End::Finished),
                 Ok(Event::Failed(error)) => return Ok(End::Lost(streams::sentence(self.media, &error))),
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(End::Stopped),
                 Err(RecvTimeoutError::Timeout) => {

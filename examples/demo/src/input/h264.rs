@@ -82,23 +82,23 @@ mod tests {
 
     #[test]
     fn b_slices_are_told_from_p_and_i() {
-        assert!(has_b_slice(&slice(1, 0b1_010_0000)), "type 1 is B");
+        assert!(has_b_slice(&slice(1, 0b1010_0000)), "type 1 is B");
         assert!(
-            has_b_slice(&slice(1, 0b1_00111_00)),
+            has_b_slice(&slice(1, 0b1001_1100)),
             "type 6 is B for the whole picture"
         );
-        assert!(!has_b_slice(&slice(1, 0b1_1_000000)), "type 0 is P");
+        assert!(!has_b_slice(&slice(1, 0b1100_0000)), "type 0 is P");
         assert!(
-            !has_b_slice(&slice(5, 0b1_0001000)),
+            !has_b_slice(&slice(5, 0b1000_1000)),
             "type 7 is I for the whole picture"
         );
     }
 
     #[test]
     fn other_units_are_not_read_as_slices() {
-        let mut unit = slice(7, 0b1_010_0000);
+        let mut unit = slice(7, 0b1010_0000);
         assert!(!has_b_slice(&unit), "a parameter set is no slice");
-        unit.extend(slice(1, 0b1_010_0000));
+        unit.extend(slice(1, 0b1010_0000));
         assert!(has_b_slice(&unit), "the slice behind it is found");
     }
 

@@ -47,6 +47,8 @@ pub(super) fn open(
                     .ok_or_else(|| anyhow!("{media} is no valid Unicode"))?,
             );
             let parser = parser(&found)?;
+            let to = found.clone();
+            parser.connect_no_more_pads(move |_| to(Discovery::GroupComplete));
             pipeline.add_many([&source, &parser])?;
             source.link(&parser)?;
             found(Discovery::Groups(1));
@@ -77,7 +79,7 @@ fn receive_from_camera(
             .current_caps()
             .and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
         let result = match media.as_deref() {
-            Some("video" | "audio") => parser(&to).and_then(|parser| attach(&pipeline, pad, &parser)),
+            Some("video" | "audio") => parse_from_camera(&pipeline, pad, &to),
             _ => discard(&pipeline, pad),
         };
         report(source, result);
@@ -92,6 +94,18 @@ fn receive_from_camera(
             .count();
         found(Discovery::Groups(streams));
     });
+}
+
+fn parse_from_camera(
+    pipeline: &gst::Pipeline,
+    pad: &gst::Pad,
+    found: &Arc<impl Fn(Discovery<'_>) + Send + Sync + 'static>,
+) -> Result<()> {
+    let parser = parser(found)?;
+    // An RTP stream holds one stream of media, and the parser does not say that no other comes.
+    let to = found.clone();
+    parser.connect_pad_added(move |_, _| to(Discovery::GroupComplete));
+    attach(pipeline, pad, &parser)
 }
 
 /// Links a pad that just appeared to an element that was just made.
@@ -140,8 +154,6 @@ fn parser(found: &Arc<impl Fn(Discovery<'_>) + Send + Sync + 'static>) -> Result
     let parser = element("parsebin")?;
     let to = found.clone();
     parser.connect_pad_added(move |_, pad| to(Discovery::Stream(pad, kind_of(pad))));
-    let to = found.clone();
-    parser.connect_no_more_pads(move |_| to(Discovery::GroupComplete));
     Ok(parser)
 }
 
