@@ -25,7 +25,7 @@ export async function launchBrowser({ args = [] } = {}) {
 
 /**
  * Opens a page in a tab. What it logs and what fails in it is kept in `page.log`, so that a test can show it, and a
- * page error fails whatever waits with `expectNoErrors(page)`.
+ * page error fails whatever waits with `expectNoErrors(page)`. What comes by its WebSockets is kept in `page.received`.
  *
  * @param options `prepare`: functions that run in the page before any script of its own, each as
  *   `[function, argument]`; `expose`: functions of the test's for the page to call, by name.
@@ -36,6 +36,10 @@ export async function openPage(browser, url, { expose = {}, prepare = [] } = {})
   const page = await context.newPage();
   for (const [name, of] of Object.entries(expose)) await page.exposeFunction(name, of);
   for (const [script, argument] of prepare) await page.addInitScript(script, argument);
+  page.received = [];
+  page.on("websocket", (socket) =>
+    socket.on("framereceived", ({ payload }) => page.received.push(JSON.parse(payload))),
+  );
   page.log = [];
   page.on("console", (message) => page.log.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => page.log.push(`uncaught: ${error.stack ?? error.message}`));

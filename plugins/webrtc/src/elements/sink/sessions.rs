@@ -13,7 +13,7 @@ use super::messages::{self, CandidatePair, ViewerNames};
 use super::negotiation;
 use super::settings::Settings;
 use super::stream::Stream;
-use super::viewer::{Chosen, Exchange, Viewer};
+use super::viewer::{Chosen, Exchange, StreamDescription, Viewer};
 use crate::clock;
 use crate::session::{
     Connection, ConnectionConfig, ConnectionEvent, PipelineEvent, PublicAddress, SessionPipeline,
@@ -250,7 +250,13 @@ impl Coordinator {
         let Some(viewer) = self.viewers.get_mut(&id) else {
             return;
         };
-        let added = viewer.add_stream(stream_id, stream.kind, formats, mline, &self.settings, &hub);
+        let msid = stream.pad.msid();
+        let description = StreamDescription {
+            kind: stream.kind,
+            formats,
+            msid: msid.as_deref(),
+        };
+        let added = viewer.add_stream(stream_id, description, mline, &self.settings, &hub);
         if let Err(error) = added {
             self.post_warning(&format!("a stream could not be offered to a viewer: {error}"));
         }
