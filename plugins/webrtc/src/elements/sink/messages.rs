@@ -61,8 +61,7 @@ impl CandidatePair {
                 .filter_map(|(_, value)| value.get::<gst::Structure>().ok())
         };
         let pair = entries().find(|entry| {
-            entry.get::<gst_webrtc::WebRTCStatsType>("type")
-                == Ok(gst_webrtc::WebRTCStatsType::CandidatePair)
+            entry.get::<gst_webrtc::WebRTCStatsType>("type") == Ok(gst_webrtc::WebRTCStatsType::CandidatePair)
         });
         let kind = |end: &str| {
             let id = pair.as_ref()?.get::<String>(end).ok()?;

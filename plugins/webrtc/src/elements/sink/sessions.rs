@@ -3,8 +3,8 @@
 use gst::prelude::*;
 use weir_forwarding::RenditionId;
 use weir_negotiation::{
-    AcceptedFormat, Codec, ConnectionState, EndReason, Format, GateVerdict, MediaAnswer, Refusal,
-    SessionCommand, choose_codec, complete_offer, read_answer, read_offer,
+    AcceptedFormat, Codec, ConnectionState, EndReason, ExtensionIds, Format, GateVerdict, MediaAnswer,
+    Refusal, SessionCommand, choose_codec, complete_offer, read_answer, read_offer,
 };
 use weir_units::Timestamp;
 
@@ -129,11 +129,16 @@ impl Coordinator {
             self.end_viewer(id, EndReason::BadOffer, None);
             return;
         };
-        let consumer = self
-            .viewers
-            .get(&id)
-            .map(|viewer| viewer.peer_id().to_owned())
-            .unwrap_or_default();
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
+        let ids = media.iter().map(|media| &media.extensions);
+        viewer.extension_ids = Some(ExtensionIds {
+            mid: ids.clone().find_map(|ids| ids.mid),
+            twcc: ids.clone().find_map(|ids| ids.twcc),
+            ..ExtensionIds::default()
+        });
+        let consumer = viewer.peer_id().to_owned();
         let mut streams: Vec<_> = self
             .streams
             .iter()

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use gst::prelude::*;
 use weir_forwarding::{Extensions, OutgoingStream, RenditionId};
-use weir_negotiation::{CandidateGate, Format, GateLimits, LifecycleConfig, MediaKind, SessionLifecycle};
+use weir_negotiation::{
+    CandidateGate, ExtensionIds, Format, GateLimits, LifecycleConfig, MediaKind, SessionLifecycle,
+};
 use weir_units::{SeqNo, Ssrc, Timestamp};
 
 use super::messages::ViewerNames;
@@ -29,6 +31,8 @@ pub(super) struct Viewer {
     pub(super) wants_offer: bool,
     pub(super) streams: BTreeMap<u32, ViewerStream>,
     next_mline: u32,
+    /// The header extensions of the viewer's offer, if it made one: within a session an id has one meaning.
+    pub(super) extension_ids: Option<ExtensionIds>,
     /// Statistics were asked for to learn the candidate pair.
     pub(super) awaits_pair: bool,
 }
@@ -110,6 +114,7 @@ impl Viewer {
             wants_offer: false,
             streams: BTreeMap::new(),
             next_mline: 0,
+            extension_ids: None,
             awaits_pair: false,
         }
     }
@@ -152,7 +157,10 @@ impl Viewer {
         }
         let ssrc: u32 = rand::random();
         let transceiver = sink_pad.property::<gst_webrtc::WebRTCRTPTransceiver>("transceiver");
-        transceiver.set_property("codec-preferences", negotiation::transceiver_caps(formats, ssrc));
+        transceiver.set_property(
+            "codec-preferences",
+            negotiation::transceiver_caps(formats, ssrc, self.extension_ids),
+        );
         transceiver.set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly);
         if kind == MediaKind::Video {
             transceiver.set_property("do-nack", settings.do_retransmission);
