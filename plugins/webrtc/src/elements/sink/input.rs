@@ -78,7 +78,7 @@ impl Input {
             gst_app::AppSinkCallbacks::builder()
                 .new_sample(move |appsink| {
                     let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                    sync.decide(appsink);
+                    sync.decide();
                     buffer_renditions.push(&sample, appsink);
                     Ok(gst::FlowSuccess::Ok)
                 })
@@ -285,16 +285,20 @@ struct SyncOnce {
 }
 
 impl SyncOnce {
-    fn decide(&self, appsink: &gst_app::AppSink) {
+    fn decide(&self) {
         if std::mem::replace(&mut *lock(&self.decided), true) {
             return;
         }
+        let Some(clocksync) = self.clocksync.upgrade() else {
+            return;
+        };
+        // Before the clocksync, for it makes everything live.
         let mut query = gst::query::Latency::new();
-        let is_live = appsink
+        let is_live = clocksync
             .static_pad("sink")
             .is_some_and(|pad| pad.peer_query(&mut query))
             && query.result().0;
-        if is_live && let Some(clocksync) = self.clocksync.upgrade() {
+        if is_live {
             clocksync.set_property("sync", false);
         }
     }
