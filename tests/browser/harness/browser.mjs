@@ -25,7 +25,8 @@ export async function launchBrowser({ args = [] } = {}) {
 
 /**
  * Opens one of our pages in a tab and waits until it runs; `{ours: false}` for any other page.
- * What it logs is kept in `page.log`; `expectNoErrors(page)` fails if it threw something.
+ * What it logs is kept in `page.log`; `expectNoErrors(page)` fails if it threw something. What comes by its WebSockets
+ * is kept in `page.received`.
  *
  * @param options `prepare`: functions that run in the page before any script of its own, each as
  *   `[function, argument]`; `expose`: functions of the test's for the page to call, by name.
@@ -36,6 +37,10 @@ export async function openPage(browser, url, { ours = true, expose = {}, prepare
   const page = await context.newPage();
   for (const [name, of] of Object.entries(expose)) await page.exposeFunction(name, of);
   for (const [script, argument] of prepare) await page.addInitScript(script, argument);
+  page.received = [];
+  page.on("websocket", (socket) =>
+    socket.on("framereceived", ({ payload }) => page.received.push(JSON.parse(payload))),
+  );
   page.log = [];
   page.on("console", (message) => page.log.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => page.log.push(`uncaught: ${error.stack ?? error.message}`));

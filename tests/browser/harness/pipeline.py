@@ -27,6 +27,12 @@ line on standard input is a question or a command, with its arguments behind it:
     deaf NAME       requests for key frames do not reach an element from here on
     select NAME PAD switches an input-selector
     add DESCRIPTION adds a branch to the pipeline and links it to a new pad of webrtcsink; answers the pad's name
+    get FACTORY PROPERTY
+                    a property of the first element of a factory
+    children        how many elements webrtcsink holds, those of renditions included
+    viewers         of each session what the statistics tell: `{fields, encoders, streams}`; and `millis`, how long
+                    reading them took
+    sent            the last timestamps, in nanoseconds, of what was sent to each viewer since `signals`, by pad
     keys NAME       `{keys, bytesSinceKeyFrame}` of what has left an encoder since this was first asked
     release PAD     releases a request pad of webrtcsink
     eos             sends EOS
@@ -38,6 +44,7 @@ import os
 import resource
 import sys
 import threading
+import time
 from collections import Counter
 
 import gi
@@ -46,8 +53,13 @@ gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst  # noqa: E402
 
 
+# Signals come on threads of their own.
+SAYING = threading.Lock()
+
+
 def say(**what):
-    print(json.dumps(what), flush=True)
+    with SAYING:
+        print(json.dumps(what), flush=True)
 
 
 def elements(bin_):
@@ -103,10 +115,26 @@ def thread_names():
             pass  # It has just ended.
 
 
+def names_of(structure):
+    return [structure.nth_field_name(i) for i in range(structure.n_fields())]
+
+
+def fields_of(structure):
+    values = {name: structure.get_value(name) for name in names_of(structure)}
+    plain = (int, float, str)
+    return {name: value if isinstance(value, plain) else str(value) for name, value in values.items()}
+
+
+def array_of(structure, name):
+    _, array = structure.get_array(name)
+    return [fields_of(array.get_nth(i)) for i in range(array.n_values)]
+
+
 class Runner:
     def __init__(self, description):
         self.answers = {}
         self.counts = {}
+        self.last_sent = {}
         self.loop = GLib.MainLoop()
         self.pipeline = Gst.parse_launch(description)
         self.sink = self.pipeline.get_by_name("sink")
@@ -213,10 +241,16 @@ class Runner:
         Gst.util_set_object_arg(self.pipeline.get_by_name(name), prop, value)
         return True
 
+    def do_get(self, factory, prop):
+        made = (e for e in elements(self.pipeline) if e.get_factory() and e.get_factory().get_name() == factory)
+        return next(made).get_property(prop)
+
     def do_release(self, name):
         pad = self.sink.get_static_pad(name)
         peer = pad.get_peer()
         if peer is not None:
+            # A source without a peer would fail.
+            peer.add_probe(Gst.PadProbeType.BLOCK_DOWNSTREAM, lambda *_: Gst.PadProbeReturn.OK)
             peer.unlink(pad)
         self.sink.release_request_pad(pad)
         return True
@@ -232,6 +266,8 @@ class Runner:
 
     def on_signal(self, sink, *arguments):
         *arguments, name = arguments
+        if name == "consumer-added":
+            self.watch_sending(arguments[1])
         statistics = sink.get_property("stats")
         sessions = sink.emit("get-sessions")
         say(
@@ -244,6 +280,35 @@ class Runner:
         if name == "request-encoded-filter":
             return Gst.parse_launch(answer) if answer else None
         return bool(answer) if name.endswith("-setup") else None
+
+    def watch_sending(self, webrtcbin):
+        def note(pad, info):
+            frame = info.get_buffer_list()
+            self.last_sent[f"{webrtcbin.get_name()}.{pad.get_name()}"] = frame.get(0).pts
+            return Gst.PadProbeReturn.OK
+
+        for pad in webrtcbin.sinkpads:
+            pad.add_probe(Gst.PadProbeType.BUFFER_LIST, note)
+
+    def do_sent(self):
+        return self.last_sent
+
+    def do_children(self):
+        return len(elements(self.sink))
+
+    def do_viewers(self):
+        began = time.monotonic()
+        statistics = self.sink.get_property("stats")
+        millis = (time.monotonic() - began) * 1000
+        viewers = {}
+        for name in names_of(statistics):
+            one = statistics.get_value(name)
+            viewers[name] = {
+                "fields": names_of(one),
+                "encoders": array_of(one.get_value("consumer-stats"), "video-encoders"),
+                "streams": array_of(one, "weir-stats"),
+            }
+        return {"viewers": viewers, "millis": millis}
 
     def do_setup(self, signal):
         self.answers[signal] = True
@@ -269,7 +334,7 @@ class Runner:
         return True
 
     def do_add(self, *description):
-        branch = Gst.parse_bin_from_description(" ".join(description), True)
+        branch = Gst.parse_bin_from_description(" ".join(description) + " ! identity", True)
         self.pipeline.add(branch)
         source = branch.get_static_pad("src")
         kind = "audio" if "audio" in description[0] else "video"

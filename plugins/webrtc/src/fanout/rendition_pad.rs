@@ -24,6 +24,7 @@ pub(crate) fn make(
     let end = Arc::new(End {
         format,
         assembler: Mutex::new(FrameAssembler::new(format)),
+        segment: Mutex::default(),
         output: Box::new(output),
     });
     let (chain, chain_list, event) = (end.clone(), end.clone(), end);
@@ -37,8 +38,10 @@ pub(crate) fn make(
             Ok(gst::FlowSuccess::Ok)
         })
         .event_function(move |_, _, received| {
-            if received.type_() == gst::EventType::Eos {
-                event.end();
+            match received.view() {
+                gst::EventView::Segment(received) => event.handle_segment(received.segment()),
+                gst::EventView::Eos(_) => event.end(),
+                _ => (),
             }
             true
         })
@@ -61,19 +64,29 @@ pub(crate) fn make(
 struct End {
     format: PayloadFormat,
     assembler: Mutex<FrameAssembler<Packet>>,
+    segment: Mutex<gst::FormattedSegment<gst::ClockTime>>,
     output: Box<dyn Fn(RenditionOutput) + Send + Sync>,
 }
 
 impl End {
     fn handle(&self, buffers: impl IntoIterator<Item = gst::Buffer>) {
+        let segment = lock(&self.segment).clone();
         for buffer in buffers {
-            let pts = buffer.pts().map(Into::into);
+            // Encoders may shift timestamps and segment alike, as x264enc does by a thousand hours; viewers share
+            // running time.
+            let pts = segment.to_running_time(buffer.pts()).map(Into::into);
             match Packet::parse(self.format, buffer) {
                 Ok((packet, payload)) => lock(&self.assembler).handle_packet(packet, payload, pts),
                 Err(error) => gst::warning!(crate::CAT, "a payloader made an unusable packet: {error}"),
             }
         }
         self.emit();
+    }
+
+    fn handle_segment(&self, segment: &gst::Segment) {
+        if let Some(segment) = segment.downcast_ref::<gst::ClockTime>() {
+            *lock(&self.segment) = segment.clone();
+        }
     }
 
     fn end(&self) {

@@ -4,7 +4,7 @@
 //! and goes on; so no handler of the application's, of the signaller's or of webrtcbin's ever waits for another,
 //! and no lock can be held across a call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -183,6 +183,8 @@ pub(super) struct Coordinator {
     /// As they were when the element started.
     pub(super) settings: Settings,
     pub(super) formats: Formats,
+    /// The properties without effect that the application was told of: once each.
+    warned_of: BTreeSet<&'static str>,
     pub(super) streams: BTreeMap<u32, Stream>,
     pub(super) viewers: BTreeMap<u64, Viewer>,
     pub(super) sessions: BTreeMap<String, u64>,
@@ -226,6 +228,7 @@ impl Coordinator {
             phase: Phase::Stopped,
             settings: Settings::default(),
             formats: Formats::default(),
+            warned_of: BTreeSet::new(),
             streams: BTreeMap::new(),
             viewers: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -323,7 +326,10 @@ impl Coordinator {
         };
         self.settings = imp::settings_of(&element);
         self.formats = Formats::new(&self.settings);
-        let ineffective = properties::without_effect(&self.settings);
+        let ineffective: Vec<_> = properties::without_effect(&self.settings)
+            .into_iter()
+            .filter(|name| self.warned_of.insert(name))
+            .collect();
         if !ineffective.is_empty() {
             self.post_warning(&format!(
                 "these properties have no effect yet: {}",
@@ -332,7 +338,7 @@ impl Coordinator {
         }
         let mailbox = self.mailbox.clone();
         let hub = Arc::new(Hub::new(move |event| mailbox.post(Fact::Hub(event))));
-        self.snapshot.start(&hub);
+        self.snapshot.start(&hub, self.settings.fec_percentage());
         self.hub = Some(hub);
         self.phase = Phase::Started;
         self.has_warned_of_files = false;

@@ -51,26 +51,27 @@ pub(super) struct CandidatePair {
 
 impl CandidatePair {
     /// Reads the selected pair out of webrtcbin's statistics.
+    ///
+    /// By the ids in the pair: webrtcbin 1.22 calls local candidates remote ones by their `type`, and the other way
+    /// round.
     pub(super) fn from_stats(stats: &gst::StructureRef) -> Self {
-        let mut pair = Self {
-            local: "unknown".to_owned(),
-            remote: "unknown".to_owned(),
+        let entries = || {
+            stats
+                .iter()
+                .filter_map(|(_, value)| value.get::<gst::Structure>().ok())
         };
-        for (_, value) in stats.iter() {
-            let Ok(entry) = value.get::<gst::Structure>() else {
-                continue;
-            };
-            let Ok(kind) = entry.get::<gst_webrtc::WebRTCStatsType>("type") else {
-                continue;
-            };
-            let candidate_type = entry.get::<String>("candidate-type").ok();
-            match (kind, candidate_type) {
-                (gst_webrtc::WebRTCStatsType::LocalCandidate, Some(kind)) => pair.local = short(&kind),
-                (gst_webrtc::WebRTCStatsType::RemoteCandidate, Some(kind)) => pair.remote = short(&kind),
-                _ => (),
-            }
+        let pair = entries().find(|entry| {
+            entry.get::<gst_webrtc::WebRTCStatsType>("type") == Ok(gst_webrtc::WebRTCStatsType::CandidatePair)
+        });
+        let kind = |end: &str| {
+            let id = pair.as_ref()?.get::<String>(end).ok()?;
+            let candidate = entries().find(|entry| entry.get::<&str>("id") == Ok(id.as_str()))?;
+            candidate.get::<&str>("candidate-type").ok().map(short)
+        };
+        Self {
+            local: kind("local-candidate-id").unwrap_or_else(|| "unknown".to_owned()),
+            remote: kind("remote-candidate-id").unwrap_or_else(|| "unknown".to_owned()),
         }
-        pair
     }
 }
 

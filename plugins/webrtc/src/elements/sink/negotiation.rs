@@ -1,7 +1,9 @@
 //! What a viewer is offered, as caps for webrtcbin.
 
 use weir_forwarding::Extensions;
-use weir_negotiation::{Codec, Feedback, Format, MediaKind, OfferOptions, assign_payload_types};
+use weir_negotiation::{
+    Codec, ExtensionIds, Feedback, Format, MediaKind, OfferOptions, assign_payload_types,
+};
 use weir_units::Mid;
 
 use super::settings::Settings;
@@ -11,8 +13,14 @@ use super::settings::Settings;
 pub(super) struct Formats(Vec<Format>);
 
 /// The ids of the header extensions that are offered.
-const MID_ID: u8 = 1;
-const TWCC_ID: u8 = 2;
+const EXTENSION_IDS: ExtensionIds = ExtensionIds {
+    mid: Some(1),
+    rid: None,
+    repaired_rid: None,
+    twcc: Some(2),
+    abs_send_time: None,
+    audio_level: None,
+};
 const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 const TWCC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
@@ -103,8 +111,10 @@ fn h264_profile_level_id(caps: &gst::StructureRef) -> Option<String> {
     Some(format!("{profile}{:02x}", level.unwrap_or(31)))
 }
 
-/// The caps of a transceiver that offers `formats`, best first, all on one SSRC.
-pub(super) fn transceiver_caps(formats: &[Format], ssrc: u32) -> gst::Caps {
+/// The caps of a transceiver for `formats`, best first, all on one SSRC. `theirs` are the header extensions of the
+/// viewer's offer, if it made one: an answer keeps to their ids (RFC 8285, section 6).
+pub(super) fn transceiver_caps(formats: &[Format], ssrc: u32, theirs: Option<ExtensionIds>) -> gst::Caps {
+    let ids = theirs.unwrap_or(EXTENSION_IDS);
     let mut caps = gst::Caps::new_empty();
     {
         let caps = caps.make_mut();
@@ -113,8 +123,11 @@ pub(super) fn transceiver_caps(formats: &[Format], ssrc: u32) -> gst::Caps {
             if index == 0 {
                 // Said once: webrtcbin writes what it finds in each structure into the m-line.
                 structure.set("ssrc", ssrc);
-                structure.set(extmap(MID_ID), MID_URI);
-                structure.set(extmap(TWCC_ID), TWCC_URI);
+                for (id, uri) in [(ids.mid, MID_URI), (ids.twcc, TWCC_URI)] {
+                    if let Some(id) = id {
+                        structure.set(extmap(id), uri);
+                    }
+                }
             }
             caps.append_structure(structure);
         }
@@ -136,7 +149,7 @@ pub(super) fn packet_caps(format: &Format, ssrc: u32, extensions: &Extensions) -
 }
 
 /// The header extensions that are written for a viewer who answered with these.
-pub(super) fn extensions(ids: &weir_negotiation::ExtensionIds, mid: Option<Mid>) -> Extensions {
+pub(super) fn extensions(ids: &ExtensionIds, mid: Option<Mid>) -> Extensions {
     Extensions {
         mid: ids.mid.zip(mid),
         rid: None,

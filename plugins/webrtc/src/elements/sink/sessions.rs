@@ -3,8 +3,8 @@
 use gst::prelude::*;
 use weir_forwarding::RenditionId;
 use weir_negotiation::{
-    AcceptedFormat, Codec, ConnectionState, EndReason, Format, GateVerdict, MediaAnswer, Refusal,
-    SessionCommand, choose_codec, complete_offer, read_answer, read_offer, take_candidates,
+    AcceptedFormat, Codec, ConnectionState, EndReason, ExtensionIds, Format, GateVerdict, MediaAnswer,
+    Refusal, SessionCommand, choose_codec, complete_offer, read_answer, read_offer, take_candidates,
 };
 use weir_units::Timestamp;
 
@@ -14,7 +14,7 @@ use super::negotiation;
 use super::settings::Settings;
 use super::signalling::reason_text;
 use super::stream::Stream;
-use super::viewer::{Chosen, Exchange, Viewer};
+use super::viewer::{Chosen, Exchange, StreamDescription, Viewer};
 use crate::session::{
     Connection, ConnectionConfig, ConnectionEvent, PipelineEvent, PublicAddress, SessionPipeline,
 };
@@ -151,11 +151,16 @@ impl Coordinator {
             self.end_viewer(id, EndReason::BadOffer, None);
             return;
         };
-        let consumer = self
-            .viewers
-            .get(&id)
-            .map(|viewer| viewer.peer_id().to_owned())
-            .unwrap_or_default();
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
+        let ids = media.iter().map(|media| &media.extensions);
+        viewer.extension_ids = Some(ExtensionIds {
+            mid: ids.clone().find_map(|ids| ids.mid),
+            twcc: ids.clone().find_map(|ids| ids.twcc),
+            ..ExtensionIds::default()
+        });
+        let consumer = viewer.peer_id().to_owned();
         let mut streams: Vec<_> = self
             .streams
             .iter()
@@ -271,7 +276,13 @@ impl Coordinator {
         let Some(viewer) = self.viewers.get_mut(&id) else {
             return;
         };
-        let added = viewer.add_stream(stream_id, stream.kind, formats, mline, &self.settings, &hub);
+        let msid = stream.pad.msid();
+        let description = StreamDescription {
+            kind: stream.kind,
+            formats,
+            msid: msid.as_deref(),
+        };
+        let added = viewer.add_stream(stream_id, description, mline, &self.settings, &hub);
         if let Err(error) = added {
             self.post_warning(&format!("a stream could not be offered to a viewer: {error}"));
         }

@@ -116,6 +116,11 @@ impl Settings {
         codecs
     }
 
+    /// What FEC adds to video, in percent of it: webrtcbin's own 100 would double the bitrate.
+    pub(crate) fn fec_percentage(&self) -> u32 {
+        if self.do_fec { 50 } else { 0 }
+    }
+
     /// The UDP ports for candidates, if the application restricts them.
     pub(crate) fn port_range(&self) -> Option<(u16, u16)> {
         (self.max_rtp_port != 0).then_some((self.min_rtp_port.min(self.max_rtp_port), self.max_rtp_port))

@@ -19,6 +19,7 @@ pub(super) struct Snapshot(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     hub: Option<Arc<Hub>>,
+    fec_percentage: u32,
     sessions: BTreeMap<String, Session>,
     renditions: BTreeMap<RenditionId, RenditionInfo>,
     /// The bins of renditions that are being stopped.
@@ -61,8 +62,11 @@ const RESTARTS: usize = 3;
 const RESTART_WINDOW: Duration = Duration::from_secs(60);
 
 impl Snapshot {
-    pub(super) fn start(&self, hub: &Arc<Hub>) {
-        lock(&self.0).hub = Some(hub.clone());
+    /// The element starts. `fec_percentage` is what FEC adds to video.
+    pub(super) fn start(&self, hub: &Arc<Hub>, fec_percentage: u32) {
+        let mut state = lock(&self.0);
+        state.hub = Some(hub.clone());
+        state.fec_percentage = fec_percentage;
     }
 
     pub(super) fn stop(&self) {
@@ -174,7 +178,7 @@ impl Snapshot {
             for output in mine {
                 let info = output.rendition.and_then(|id| state.renditions.get(&id));
                 if let Some(info) = info.filter(|info| info.is_encoder && info.codec.starts_with("video/")) {
-                    encoders.push(info.encoder_stats().to_send_value());
+                    encoders.push(info.encoder_stats(state.fec_percentage).to_send_value());
                 }
                 let counters = output.counters;
                 streams.push(
@@ -205,12 +209,12 @@ impl Snapshot {
 }
 
 impl RenditionInfo {
-    fn encoder_stats(&self) -> gst::Structure {
+    fn encoder_stats(&self, fec_percentage: u32) -> gst::Structure {
         gst::Structure::builder("application/x-webrtcsink-video-encoder-stats")
             .field("bitrate", self.bitrate)
             .field("mitigation-mode", MitigationModes::empty())
             .field("codec-name", self.codec)
-            .field("fec-percentage", 0u32)
+            .field("fec-percentage", fec_percentage)
             .build()
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use gst::prelude::*;
 use weir_forwarding::{Extensions, OutgoingStream, RenditionId};
-use weir_negotiation::{CandidateGate, Format, GateLimits, LifecycleConfig, MediaKind, SessionLifecycle};
+use weir_negotiation::{
+    CandidateGate, ExtensionIds, Format, GateLimits, LifecycleConfig, MediaKind, SessionLifecycle,
+};
 use weir_units::{SeqNo, Ssrc, Timestamp};
 
 use super::messages::ViewerNames;
@@ -33,6 +35,8 @@ pub(super) struct Viewer {
     pub(super) offered_at: Option<Timestamp>,
     /// webrtcbin has opened its sockets.
     pub(super) has_sockets: bool,
+    /// The header extensions of the viewer's offer, if it made one: within a session an id has one meaning.
+    pub(super) extension_ids: Option<ExtensionIds>,
     /// Statistics were asked for to learn the candidate pair.
     pub(super) awaits_pair: bool,
 }
@@ -76,6 +80,16 @@ pub(super) struct ViewerStream {
     is_attached: bool,
 }
 
+/// What a viewer is offered of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StreamDescription<'a> {
+    pub(super) kind: MediaKind,
+    /// Best first.
+    pub(super) formats: &'a [Format],
+    /// The id of the media stream that it belongs to, if the application has set one (RFC 8830).
+    pub(super) msid: Option<&'a str>,
+}
+
 /// What a viewer took.
 #[derive(Clone, Debug)]
 pub(super) struct Chosen {
@@ -110,6 +124,7 @@ impl Viewer {
             next_mline: 0,
             offered_at: None,
             has_sockets: false,
+            extension_ids: None,
             awaits_pair: false,
         }
     }
@@ -129,32 +144,39 @@ impl Viewer {
         }
     }
 
-    /// Offers a stream in `formats`, best first, at the m-line `mline` or the next free one. Takes effect with the next description.
+    /// Offers a stream at the m-line `mline` or the next free one. Takes effect with the next description.
     ///
     /// # Errors
     /// When webrtcbin gives no pad for it.
     pub(super) fn add_stream(
         &mut self,
         stream: u32,
-        kind: MediaKind,
-        formats: &[Format],
+        description: StreamDescription<'_>,
         mline: Option<u32>,
         settings: &Settings,
         hub: &Hub,
     ) -> Result<(), gst::glib::BoolError> {
+        let StreamDescription { kind, formats, msid } = description;
         let mline = mline.unwrap_or(self.next_mline);
         let webrtcbin = self.connection.webrtcbin();
         let sink_pad = webrtcbin
             .request_pad_simple(&format!("sink_{mline}"))
             .ok_or_else(|| gst::glib::bool_error!("webrtcbin gives no pad for m-line {mline}"))?;
+        if let Some(msid) = msid {
+            sink_pad.set_property("msid", msid);
+        }
         let ssrc: u32 = rand::random();
         let transceiver = sink_pad.property::<gst_webrtc::WebRTCRTPTransceiver>("transceiver");
-        transceiver.set_property("codec-preferences", negotiation::transceiver_caps(formats, ssrc));
+        transceiver.set_property(
+            "codec-preferences",
+            negotiation::transceiver_caps(formats, ssrc, self.extension_ids),
+        );
         transceiver.set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly);
         if kind == MediaKind::Video {
             transceiver.set_property("do-nack", settings.do_retransmission);
             if settings.do_fec {
                 transceiver.set_property_from_str("fec-type", "ulp-red");
+                transceiver.set_property("fec-percentage", settings.fec_percentage());
             }
         }
         let request_key_frame = hub.requester();
