@@ -36,8 +36,13 @@ gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst  # noqa: E402
 
 
+OUTPUT = threading.Lock()
+
+
 def say(**what):
-    print(json.dumps(what), flush=True)
+    with OUTPUT:
+        sys.stdout.write(json.dumps(what) + "\n")
+        sys.stdout.flush()
 
 
 def elements(bin_):
