@@ -83,7 +83,9 @@ export async function launchVictim() {
 
 async function descendants(pid) {
   const tasks = await readdir(`/proc/${pid}/task`);
-  const lists = await Promise.all(tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, "utf8")));
+  const lists = await Promise.all(
+    tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, "utf8")),
+  );
   const children = lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
   return [...children, ...(await Promise.all(children.map(descendants))).flat()];
 }

@@ -73,8 +73,7 @@ export class WireViewer {
   async start(producer, offer) {
     const seen = this.messages.length;
     this.send({ type: "startSession", peerId: producer, ...(offer === undefined ? {} : { offer }) });
-    const isNew = (message) =>
-      message.type === "sessionStarted" && this.messages.indexOf(message) >= seen;
+    const isNew = (message) => message.type === "sessionStarted" && this.messages.indexOf(message) >= seen;
     return (await this.message(isNew, { what: "sessionStarted" })).sessionId;
   }
 
