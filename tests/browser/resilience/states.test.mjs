@@ -138,6 +138,10 @@ for (const signal of [
   "consumer-removed",
   "encoder-setup",
   "payloader-setup",
+  "signaller::session-requested",
+  "signaller::handle-ice",
+  "webrtcbin::on-ice-candidate",
+  "webrtcbin::notify::connection-state",
 ]) {
   test(`a handler of ${signal} may stop the pipeline`, { timeout: 60_000 }, async () => {
     await startSink();
