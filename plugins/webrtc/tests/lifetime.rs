@@ -1,4 +1,5 @@
 //! Elements that are gone leave nothing behind.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

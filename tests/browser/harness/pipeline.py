@@ -15,7 +15,8 @@ line on standard input is a question or a command, with its arguments behind it:
     sessions        the ids of webrtcsink's sessions
     stats           webrtcsink's statistics, as text
     state STATE     brings the pipeline to a state
-    on SIGNAL STATE has a handler of webrtcsink's signal bring the pipeline to a state, once
+    on SIGNAL STATE has a handler of a signal bring the pipeline to a state, once: of webrtcsink's, of its signaller's
+                    (signaller::NAME) or of the next viewer's webrtcbin's (webrtcbin::NAME)
     off             takes such handlers away
     set NAME PROPERTY VALUE
     factories       the factories of its video encoders, sorted
@@ -229,12 +230,20 @@ class Runner:
                 say(message="handled", signal=signal)
             return False
 
-        self.handlers.append(self.sink.connect(signal, handle))
+        owner, _, name = signal.partition("::") if signal.startswith(("signaller::", "webrtcbin::")) else ("", "", signal)
+        if owner == "webrtcbin":
+            self.connect(self.sink, "consumer-added", lambda _sink, _id, webrtcbin: webrtcbin.connect(name, handle))
+        else:
+            self.connect(self.sink.get_property("signaller") if owner else self.sink, name, handle)
         return True
+
+    def connect(self, target, signal, handler):
+        self.handlers.append((target, target.connect(signal, handler)))
 
     def do_off(self):
         while self.handlers:
-            self.sink.disconnect(self.handlers.pop())
+            target, handler = self.handlers.pop()
+            target.disconnect(handler)
         return True
 
     def do_set(self, name, prop, value):

@@ -48,6 +48,17 @@ async function install(wsUrl) {
       socket.close();
     },
 
+    /** The producers, once there are any. */
+    async producers() {
+      for (;;) {
+        const seen = messages.length;
+        send({ type: "list" });
+        const { producers } = await message((one) => one.type === "list" && messages.indexOf(one) >= seen);
+        if (producers.length > 0) return producers;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    },
+
     /** The end of a session, as the other side told it. */
     ended: (session) =>
       message(({ type, sessionId }) => type.startsWith("endSession") && sessionId === session).then(
@@ -61,10 +72,9 @@ async function install(wsUrl) {
      * @returns the session's id, which is also the video element's test id.
      */
     async join({ direction = {}, until = "playing" } = {}) {
-      send({ type: "list" });
+      const producers = await this.producers();
       const seen = messages.length;
       const isNew = (type) => (one) => one.type === type && messages.indexOf(one) >= seen;
-      const { producers } = await message(isNew("list"));
       send({ type: "startSession", peerId: producers[0].id });
       const { sessionId } = await message(isNew("sessionStarted"));
       const connection = new RTCPeerConnection();

@@ -1,13 +1,7 @@
 /** Many viewers, one after the other: what each took is given back. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import {
-  installScriptViewer,
-  launchBrowser,
-  openPage,
-  runPipeline,
-  startServer,
-} from "../harness/index.mjs";
+import { installScriptViewer, launchBrowser, openPage, runPipeline, startServer } from "../harness/index.mjs";
 
 let server;
 let browser;
@@ -70,7 +64,9 @@ test(
     const left = pipeline.messages.filter(({ fields }) => fields?.event === "left");
     assert.equal(left.length, JOINS + 1);
     assert.deepEqual(
-      left.map(({ fields }) => fields.reason).filter((reason) => reason !== "viewer-left" && reason !== "vanished"),
+      left
+        .map(({ fields }) => fields.reason)
+        .filter((reason) => reason !== "viewer-left" && reason !== "vanished"),
       [],
     );
     assert.deepEqual(

@@ -72,9 +72,9 @@ async function reasonOf(session) {
 }
 
 const OFFERS = {
-  "nothing": "",
+  nothing: "",
   "white space": " \r\n ",
-  "words": "hello",
+  words: "hello",
   "a version and no more": "v=0\r\n",
   "a session without media": "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n",
   "an m-line without a transport":
@@ -105,15 +105,18 @@ const replace = (pattern, replacement) => (sdp) => {
   return sdp.replace(pattern, replacement);
 };
 const without = (pattern) => replace(new RegExp(`${pattern}\r\n`, "g"), "");
-const added = (...lines) => (sdp) => `${sdp}${lines.join("\r\n")}\r\n`;
+const added =
+  (...lines) =>
+  (sdp) =>
+    `${sdp}${lines.join("\r\n")}\r\n`;
 const sectionsOf = (sdp) => sdp.split(/(?=^m=)/m);
 
 /** What cannot be an answer: it ends the session. */
 const BROKEN = {
-  "nothing": () => "",
+  nothing: () => "",
   "white space": () => "\r\n\r\n",
-  "words": () => "I would rather not",
-  "JSON": () => '{"type":"answer"}',
+  words: () => "I would rather not",
+  JSON: () => '{"type":"answer"}',
   "bytes that are no text": () => "\u0001\u0002\uFFFD\u0007",
   "a version and no more": () => "v=0\r\n",
   "a version that does not exist": replace(/^v=0/, "v=1"),
@@ -125,7 +128,10 @@ const BROKEN = {
   "a hundred m-lines": (sdp) => sectionsOf(sdp)[0] + sectionsOf(sdp)[1].repeat(100),
   "m-lines in another order": (sdp) => [0, 2, 1].map((i) => sectionsOf(sdp)[i]).join(""),
   "audio for video": replace(/^m=video/m, "m=audio"),
-  "a data channel for video": replace(/^m=video \d+ \S+ .*/m, "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"),
+  "a data channel for video": replace(
+    /^m=video \d+ \S+ .*/m,
+    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+  ),
   "mids that were not offered": replace(/a=mid:/g, "a=mid:x"),
   "the same mid twice": replace(/a=mid:.*/g, "a=mid:same"),
   "a mid of a thousand letters": replace(/a=mid:.*/, `a=mid:${"m".repeat(1000)}`),
@@ -157,12 +163,22 @@ const STRANGE = {
   "a thousand retransmission formats of each other": added(
     ...Array.from({ length: 1000 }, (_, i) => `a=fmtp:${96 + (i % 32)} apt=${96 + ((i + 1) % 32)}`),
   ),
-  "header extensions beyond the last": added("a=extmap:0 urn:x", "a=extmap:99999 urn:y", "a=extmap:x", "a=extmap:"),
+  "header extensions beyond the last": added(
+    "a=extmap:0 urn:x",
+    "a=extmap:99999 urn:y",
+    "a=extmap:x",
+    "a=extmap:",
+  ),
   "the same header extension a thousand times": added(
     ...Array.from({ length: 1000 }, (_, i) => `a=extmap:${i % 16} urn:ietf:params:rtp-hdrext:sdes:mid`),
   ),
   "feedback that does not exist": added("a=rtcp-fb:* everything", "a=rtcp-fb:", "a=rtcp-fb:x y z"),
-  "sources that are no numbers": added("a=ssrc:x cname:y", "a=ssrc:", "a=ssrc:99999999999 msid", "a=ssrc-group:FID 1 x"),
+  "sources that are no numbers": added(
+    "a=ssrc:x cname:y",
+    "a=ssrc:",
+    "a=ssrc:99999999999 msid",
+    "a=ssrc-group:FID 1 x",
+  ),
   "simulcast that nobody offered": added("a=rid:1 recv", "a=rid:", "a=simulcast:recv 1;2", "a=simulcast:"),
   "an empty bundle": replace(/a=group:BUNDLE .*/, "a=group:BUNDLE "),
   "a bundle of strangers": replace(/a=group:BUNDLE .*/, "a=group:BUNDLE a b c"),
@@ -208,22 +224,25 @@ for (const [kind, answers] of Object.entries({ BROKEN, STRANGE })) {
   );
 }
 
-test("an offer in place of an answer, a second answer and an answer that comes early", { timeout: 60_000 }, () =>
-  unnoticed(async (viewer) => {
-    const early = await viewer.start(producer);
-    viewer.sendDescription(early, answerTo("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:video0\r\n"));
-    const offer = await viewer.description(early);
-    viewer.sendDescription(early, answerTo(offer));
-    viewer.sendDescription(early, answerTo(offer));
-    viewer.sendDescription(early, "nonsense, after all was said");
-    assert.match(await viewer.end(early), /^bad-(description|answer): /);
+test(
+  "an offer in place of an answer, a second answer and an answer that comes early",
+  { timeout: 60_000 },
+  () =>
+    unnoticed(async (viewer) => {
+      const early = await viewer.start(producer);
+      viewer.sendDescription(early, answerTo("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:video0\r\n"));
+      const offer = await viewer.description(early);
+      viewer.sendDescription(early, answerTo(offer));
+      viewer.sendDescription(early, answerTo(offer));
+      viewer.sendDescription(early, "nonsense, after all was said");
+      assert.match(await viewer.end(early), /^bad-(description|answer): /);
 
-    // The server lets nobody but the producer offer within a session.
-    const turned = await viewer.start(producer);
-    viewer.sendDescription(turned, await viewer.description(turned), "offer");
-    viewer.endSession(turned);
-    assert.equal(await reasonOf(turned), "viewer-left");
-  }),
+      // The server lets nobody but the producer offer within a session.
+      const turned = await viewer.start(producer);
+      viewer.sendDescription(turned, await viewer.description(turned), "offer");
+      viewer.endSession(turned);
+      assert.equal(await reasonOf(turned), "viewer-left");
+    }),
 );
 
 test("an answer to somebody else's session is ignored", { timeout: 60_000 }, () =>
@@ -283,7 +302,10 @@ test("candidates within the answer count like all others", { timeout: 60_000 }, 
   unnoticed(async (viewer) => {
     const session = await viewer.start(producer);
     const offer = await viewer.description(session);
-    const candidates = Array.from({ length: 201 }, (_, i) => `candidate:1 1 UDP 1 host${i}.example.org 5000 typ host`);
+    const candidates = Array.from(
+      { length: 201 },
+      (_, i) => `candidate:1 1 UDP 1 host${i}.example.org 5000 typ host`,
+    );
     viewer.sendDescription(session, answerTo(offer, { candidates }));
     assert.match(await viewer.end(session), /^too-many-bad-candidates: /);
   }),

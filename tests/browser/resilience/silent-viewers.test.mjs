@@ -123,7 +123,10 @@ async function wantsNothing() {
   const page = await scriptViewer(browser);
   const since = Date.now();
   const direction = { video: "inactive", audio: "inactive" };
-  const session = await page.evaluate((direction) => window.viewers.join({ direction, until: "answered" }), direction);
+  const session = await page.evaluate(
+    (direction) => window.viewers.join({ direction, until: "answered" }),
+    direction,
+  );
   assertEnd(await end(session, since), "no-connection", 30_000);
 }
 
@@ -143,38 +146,42 @@ async function wantsNoPicture() {
   };
 }
 
-test("viewers that fall silent are given up in time, and leave nothing behind", { timeout: 120_000 }, async () => {
-  const page = await openPage(browser, pageAddress(server.pageUrl, { autoplay: "all" }));
-  await firstFrame(page);
-  const base = { threads: await pipeline.ask("thread_names"), sockets: await pipeline.ask("sockets") };
-  const client = await WireViewer.connect(server.wsUrl);
-  const producer = await client.producer();
-  await client.close();
+test(
+  "viewers that fall silent are given up in time, and leave nothing behind",
+  { timeout: 120_000 },
+  async () => {
+    const page = await openPage(browser, pageAddress(server.pageUrl, { autoplay: "all" }));
+    await firstFrame(page);
+    const base = { threads: await pipeline.ask("thread_names"), sockets: await pipeline.ask("sockets") };
+    const client = await WireViewer.connect(server.wsUrl);
+    const producer = await client.producer();
+    await client.close();
 
-  await watchGaps(page);
-  const leaveWithoutPicture = await wantsNoPicture();
-  await Promise.all([
-    wantsNothing(),
-    neverAnswers(producer),
-    neverConnects(producer),
-    neverStartsDtls(producer),
-    freezes(victims),
-    dies(victims),
-  ]);
-  await leaveWithoutPicture();
-  await firstFrame(page);
-  const { longestMs } = await gaps(page);
+    await watchGaps(page);
+    const leaveWithoutPicture = await wantsNoPicture();
+    await Promise.all([
+      wantsNothing(),
+      neverAnswers(producer),
+      neverConnects(producer),
+      neverStartsDtls(producer),
+      freezes(victims),
+      dies(victims),
+    ]);
+    await leaveWithoutPicture();
+    await firstFrame(page);
+    const { longestMs } = await gaps(page);
 
-  assert.ok(longestMs < LONGEST_GAP_MS, `somebody else's picture stood for ${longestMs} ms`);
-  await assertBackTo(base);
-  assert.equal(await pipeline.ask("encoders"), 1);
-  assert.equal((await pipeline.ask("sessions")).length, 1);
-  assert.deepEqual(
-    pipeline.messages.filter(({ message }) => message === "error" || message === "warning"),
-    [],
-  );
-  expectNoErrors(page);
-});
+    assert.ok(longestMs < LONGEST_GAP_MS, `somebody else's picture stood for ${longestMs} ms`);
+    await assertBackTo(base);
+    assert.equal(await pipeline.ask("encoders"), 1);
+    assert.equal((await pipeline.ask("sessions")).length, 1);
+    assert.deepEqual(
+      pipeline.messages.filter(({ message }) => message === "error" || message === "warning"),
+      [],
+    );
+    expectNoErrors(page);
+  },
+);
 
 /** Waits until threads and sockets are as they were; pools keep a thread for some time after its work is done. */
 async function assertBackTo({ threads, sockets }) {

@@ -41,65 +41,96 @@ async function startSink() {
 const isError = ({ message }) => message === "error";
 const countOf = (names) => Object.values(names).reduce((sum, one) => sum + one, 0);
 
-test("ten times from PLAYING to READY and back: a tab resumes each time, and nothing piles up", { timeout: 180_000 }, async () => {
+test("a tab resumes whenever the sink is back from READY", { timeout: 60_000 }, async () => {
   await startSink();
   const tab = await openPage(browser, pageAddress(server.pageUrl, { autoplay: "all" }));
   await firstFrame(tab);
-  const before = { threads: await pipeline.ask("thread_names"), sockets: await pipeline.ask("sockets") };
-  for (let i = 0; i < 10; i += 1) {
+  for (let i = 0; i < 3; i += 1) {
     const [session] = await pipeline.ask("sessions");
     assert.equal(await pipeline.ask("state ready"), "success");
     assert.equal((await pipeline.viewer("left", { session })).fields.reason, "stopped");
     assert.deepEqual(await pipeline.ask("sessions"), []);
-    assert.equal(await pipeline.ask("encoders"), 0);
     assert.notEqual(await pipeline.ask("state playing"), "failure");
     await pipeline.until("sessions", (sessions) => sessions.length === 1);
     await awaitFrames(tab, 5);
   }
-  await pipeline.until("sockets", (now) => now <= before.sockets);
-  await pipeline.until("thread_names", (now) => countOf(now) <= countOf(before.threads), { timeoutMs: 40_000 });
-  assert.equal(await pipeline.ask("encoders"), 1);
   assert.deepEqual(pipeline.messages.filter(isError), []);
   expectNoErrors(tab);
   await tab.close();
 });
 
-test("a viewer of a pipeline that pauses for longer than silence may last is still there afterwards", { timeout: 60_000 }, async () => {
-  await startSink();
-  const page = await openPage(browser, server.pageUrl);
-  await installScriptViewer(page, server.wsUrl);
-  const session = await page.evaluate(() => window.viewers.join());
-  await pipeline.ask("state paused");
-  // Nothing can be waited for here: that nothing happens for so long is the point.
-  await new Promise((resolve) => setTimeout(resolve, 15_000));
-  assert.deepEqual(await pipeline.ask("sessions"), [session]);
-  await pipeline.ask("state playing");
-  await awaitFrames(page, 60, session);
-  await page.close();
-});
+test(
+  "ten times from PLAYING to READY and back, with a viewer each time: nothing piles up",
+  { timeout: 120_000 },
+  async () => {
+    await startSink();
+    const page = await openPage(browser, server.pageUrl);
+    await installScriptViewer(page, server.wsUrl);
+    let before;
+    for (let i = 0; i < 10; i += 1) {
+      const session = await page.evaluate(() => window.viewers.join());
+      before ??= { threads: await pipeline.ask("thread_names"), sockets: await pipeline.ask("sockets") };
+      assert.equal(await pipeline.ask("encoders"), 1);
+      assert.equal(await pipeline.ask("state ready"), "success");
+      assert.deepEqual(await pipeline.ask("sessions"), []);
+      assert.equal(await pipeline.ask("encoders"), 0);
+      assert.ok(await page.evaluate((id) => window.viewers.ended(id), session));
+      assert.notEqual(await pipeline.ask("state playing"), "failure");
+    }
+    await page.evaluate(() => window.viewers.join());
+    await pipeline.until("sockets", (now) => now <= before.sockets);
+    await pipeline.until("thread_names", (now) => countOf(now) <= countOf(before.threads), {
+      timeoutMs: 40_000,
+    });
+    assert.deepEqual(pipeline.messages.filter(isError), []);
+    await page.close();
+  },
+);
 
-test("PLAYING to NULL while viewers are joining takes no longer than their teardown", { timeout: 120_000 }, async () => {
-  await startSink();
-  const viewer = await WireViewer.connect(server.wsUrl);
-  for (let i = 0; i < 5; i += 1) {
-    const producer = await viewer.producer();
-    for (let j = 0; j < 20; j += 1) viewer.send({ type: "startSession", peerId: producer });
-    const session = await viewer.start(producer);
-    if (i % 2 === 0) await viewer.description(session);
-    const since = Date.now();
-    assert.equal(await pipeline.ask("state null"), "success");
-    const took = Date.now() - since;
-    assert.ok(took < 4000, `it took ${took} ms`);
-    assert.deepEqual(await pipeline.ask("sessions"), []);
+test(
+  "a viewer of a pipeline that pauses for longer than silence may last is still there afterwards",
+  { timeout: 60_000 },
+  async () => {
+    await startSink();
+    const page = await openPage(browser, server.pageUrl);
+    await installScriptViewer(page, server.wsUrl);
+    const session = await page.evaluate(() => window.viewers.join());
+    await pipeline.ask("state paused");
+    // Nothing can be waited for here: that nothing happens for so long is the point.
+    await new Promise((resolve) => setTimeout(resolve, 15_000));
+    assert.deepEqual(await pipeline.ask("sessions"), [session]);
     await pipeline.ask("state playing");
-  }
-  assert.deepEqual(pipeline.messages.filter(isError), []);
-  assert.deepEqual(
-    pipeline.messages.filter(({ message }) => message === "warning"),
-    [],
-  );
-  await viewer.close();
-});
+    await awaitFrames(page, 60, session);
+    await page.close();
+  },
+);
+
+test(
+  "PLAYING to NULL while viewers are joining takes no longer than their teardown",
+  { timeout: 120_000 },
+  async () => {
+    await startSink();
+    const viewer = await WireViewer.connect(server.wsUrl);
+    for (let i = 0; i < 5; i += 1) {
+      const producer = await viewer.producer();
+      for (let j = 0; j < 20; j += 1) viewer.send({ type: "startSession", peerId: producer });
+      const session = await viewer.start(producer);
+      if (i % 2 === 0) await viewer.description(session);
+      const since = Date.now();
+      assert.equal(await pipeline.ask("state null"), "success");
+      const took = Date.now() - since;
+      assert.ok(took < 4000, `it took ${took} ms`);
+      assert.deepEqual(await pipeline.ask("sessions"), []);
+      await pipeline.ask("state playing");
+    }
+    assert.deepEqual(pipeline.messages.filter(isError), []);
+    assert.deepEqual(
+      pipeline.messages.filter(({ message }) => message === "warning"),
+      [],
+    );
+    await viewer.close();
+  },
+);
 
 for (const signal of [
   "consumer-pipeline-created",
@@ -107,6 +138,10 @@ for (const signal of [
   "consumer-removed",
   "encoder-setup",
   "payloader-setup",
+  "signaller::session-requested",
+  "signaller::handle-ice",
+  "webrtcbin::on-ice-candidate",
+  "webrtcbin::notify::connection-state",
 ]) {
   test(`a handler of ${signal} may stop the pipeline`, { timeout: 60_000 }, async () => {
     await startSink();

@@ -116,11 +116,15 @@ impl Hub {
 
     /// A rendition is gone. Its viewers keep waiting until they are moved.
     pub(crate) fn remove_rendition(&self, id: RenditionId) {
+        let is_its = |work: &Work| matches!(work, Work::Frame { rendition, .. } if *rendition == id);
         let mut state = self.shared.lock();
-        state.renditions.remove(&id);
-        state
-            .queue
-            .retain(|work| !matches!(work, Work::Frame { rendition, .. } if *rendition == id));
+        let rendition = state.renditions.remove(&id);
+        let (frames, others): (VecDeque<_>, _) =
+            std::mem::take(&mut state.queue).into_iter().partition(is_its);
+        state.queue = others;
+        // Megabytes of packets may go, and not with the lock.
+        drop(state);
+        drop((rendition, frames));
     }
 
     /// A viewer is connected: it gets a stream from here on.

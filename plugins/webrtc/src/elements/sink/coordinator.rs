@@ -4,7 +4,7 @@
 //! and goes on; so no handler of the application's, of the signaller's or of webrtcbin's ever waits for another,
 //! and no lock can be held across a call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -199,6 +199,8 @@ pub(super) struct Coordinator {
     pub(super) next_rendition: u32,
     /// Sessions that are being taken down.
     pub(super) tearing_down: usize,
+    /// Facts that came while sessions were being taken down, and wait for that.
+    deferred: VecDeque<Fact>,
     /// The application knows that the process may open too few files.
     pub(super) has_warned_of_files: bool,
 }
@@ -240,6 +242,7 @@ impl Coordinator {
             next_viewer: 0,
             next_rendition: 0,
             tearing_down: 0,
+            deferred: VecDeque::new(),
             has_warned_of_files: false,
         };
         std::thread::Builder::new()
@@ -249,26 +252,30 @@ impl Coordinator {
 
     fn run(mut self, facts: &mpsc::Receiver<Fact>) {
         loop {
-            let fact = match self.next_deadline() {
-                Some(at) => facts.recv_timeout(clock::until(at)),
-                None => facts.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match fact {
+            match self.next_fact(facts) {
                 Ok(Fact::Quit) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Fact::Stop(done)) => {
-                    self.mailbox.taken();
                     self.stop(facts);
                     self.mailbox.is_stopping.store(false, Ordering::Relaxed);
                     let _ = done.send(());
                 }
-                Ok(fact) => {
-                    self.mailbox.taken();
-                    self.handle(fact);
-                }
+                Ok(fact) => self.handle(fact),
                 Err(RecvTimeoutError::Timeout) => (),
             }
             self.handle_timeouts(clock::now());
         }
+    }
+
+    fn next_fact(&mut self, facts: &mpsc::Receiver<Fact>) -> Result<Fact, RecvTimeoutError> {
+        if let Some(fact) = self.deferred.pop_front() {
+            return Ok(fact);
+        }
+        let fact = match self.next_deadline() {
+            Some(at) => facts.recv_timeout(clock::until(at)),
+            None => facts.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }?;
+        self.mailbox.taken();
+        Ok(fact)
     }
 
     fn handle(&mut self, fact: Fact) {
@@ -428,7 +435,8 @@ impl Coordinator {
     }
 
     /// Waits until the sessions are down. Other facts of their last moments mean nothing any more; those of
-    /// pads and inputs do.
+    /// pads, inputs and the element do. The element may have been started again or be gone, for a handler that
+    /// stops it does not wait.
     fn await_teardown(&mut self, facts: &mpsc::Receiver<Fact>) {
         let patience = clock::now() + STOP_PATIENCE;
         while self.tearing_down > 0 {
@@ -445,6 +453,7 @@ impl Coordinator {
                 | Fact::Input { .. } => {
                     self.handle(fact);
                 }
+                Fact::Start | Fact::Playing | Fact::Stop(_) | Fact::Quit => self.deferred.push_back(fact),
                 _ => (),
             }
         }

@@ -83,7 +83,8 @@ impl ObjectImpl for BaseWebRTCSink {
         match pspec.name() {
             "signaller" => {
                 if let Ok(Some(signaller)) = value.get::<Option<Signallable>>() {
-                    *lock(&self.signaller) = signaller;
+                    // The old one goes without the lock: its end may run the application's code.
+                    let _old = std::mem::replace(&mut *lock(&self.signaller), signaller);
                 }
             }
             name => properties::set(&mut lock(&self.settings), value, name),

@@ -110,7 +110,11 @@ impl Input {
 
     /// Stops sending media to a rendition.
     pub(super) fn detach(&self, id: RenditionId) {
-        lock(&self.renditions.0).inputs.retain(|(other, _)| *other != id);
+        let mut renditions = lock(&self.renditions.0);
+        let position = renditions.inputs.iter().position(|(other, _)| *other == id);
+        let gone = position.map(|position| renditions.inputs.remove(position));
+        drop(renditions);
+        drop(gone);
     }
 
     /// Asks upstream for a key frame. Runs upstream's code: to be called without a lock.
