@@ -182,7 +182,9 @@ impl Stage {
     fn new(joining: Joining) -> Self {
         gst::init().expect("GStreamer");
         let (tell, events) = mpsc::channel();
-        let hub = Hub::new(move |event| drop(tell.send(event)));
+        let hub = Hub::new(move |event| {
+            let _ = tell.send(event);
+        });
         let end = hub.add_rendition(RENDITION, STREAM, PayloadFormat::Vp8, 90_000, joining, || ());
         end.set_active(true).expect("the pad activates");
         let rendition = gst::Pad::builder(gst::PadDirection::Src).build();

@@ -209,6 +209,7 @@ mod tests {
 
     #[test]
     fn all_codecs_have_payload_types_of_their_own() {
+        gst::init().expect("GStreamer");
         let formats = Formats::new(&Settings::default()).0;
         let mut numbers: Vec<_> = formats
             .iter()
