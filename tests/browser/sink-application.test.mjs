@@ -180,9 +180,10 @@ test("at the end of the stream what is inside is sent, sessions end with the rea
     Math.abs(last / 1e9 - (FRAMES - 1) / 30) < 0.01,
     `the last picture sent is that of ${last / 1e9} s`,
   );
-  const ended = page.received.filter(({ type }) => type.startsWith("endSession"));
-  assert.equal(ended[0]?.type, "endSessionV1_1");
-  assert.match(ended[0].error, /^end-of-stream: /);
+  const ended = () => page.received.find(({ type }) => type.startsWith("endSession"));
+  await until(ended);
+  assert.equal(ended().type, "endSessionV1_1");
+  assert.match(ended().error, /^end-of-stream: /);
   assert.deepEqual(complaints(pipeline), []);
 });
 
@@ -252,7 +253,7 @@ test("beyond max-viewers a viewer is refused and told why, and comes in when ano
   assert.equal((await pipeline.ask("sessions")).length, 1);
   await awaitFrames(first, 10);
   await until(() => second.received.some(({ error }) => error?.startsWith("max-viewers: ")));
-  await scene.leave(first);
+  await scene.leave(first, second);
   await pipeline.until("sessions", (sessions) => sessions.length === 0);
   await awaitColour(await scene.watch(), isRed);
 });
@@ -305,7 +306,7 @@ test("with do-fec the stream is sent as RED with ULPFEC, and plays although pack
   const types = new Set();
   const relay = new Relay((payloadType, number) => {
     types.add(payloadType);
-    return number > 60 && number % 25 === 0;
+    return number > 60 && number % 20 === 0;
   });
   try {
     const page = await scene.watch({
@@ -313,9 +314,8 @@ test("with do-fec the stream is sent as RED with ULPFEC, and plays although pack
       prepare: [[throughRelay]],
     });
     const [, red] = /a=rtpmap:(\d+) red\/90000/.exec(await remoteDescription(page));
-    await awaitFrames(page, 60);
+    while (relay.lost < 6) await awaitFrames(page, 30);
     assert.deepEqual([...types], [Number(red)]);
-    assert.ok(relay.lost >= 6, `${relay.lost} of ${relay.packets} were lost`);
     const [{ pliCount }] = await statsOf(page, "inbound-rtp");
     assert.ok(
       pliCount < relay.lost / 3,
@@ -424,12 +424,12 @@ test("a viewer that makes the offer itself gets an answer, and media", async () 
 test("a file plays in real time", async () => {
   const directory = await mkdtemp(join(tmpdir(), "weir-"));
   try {
-    const file = join(directory, "five-seconds.mkv");
+    const file = join(directory, "ten-seconds.mkv");
     const made = await startProcess("gst-launch-1.0", [
-      ..."videotestsrc num-buffers=150 pattern=red ! video/x-raw,width=320,height=240,framerate=30/1 ! x264enc speed-preset=ultrafast ! h264parse ! mux.".split(
+      ..."videotestsrc num-buffers=300 pattern=red ! video/x-raw,width=320,height=240,framerate=30/1 ! x264enc speed-preset=ultrafast ! h264parse ! mux.".split(
         " ",
       ),
-      ..."audiotestsrc num-buffers=234 samplesperbuffer=1024 ! audio/x-raw,rate=48000 ! opusenc ! mux.".split(
+      ..."audiotestsrc num-buffers=468 samplesperbuffer=1024 ! audio/x-raw,rate=48000 ! opusenc ! mux.".split(
         " ",
       ),
       ...`matroskamux name=mux ! filesink location=${file}`.split(" "),
@@ -440,11 +440,10 @@ test("a file plays in real time", async () => {
     );
     const began = performance.now();
     const page = await scene.watch();
-    const rate = await frameRate(page, 30);
-    assert.ok(rate < 45, `${rate} fps`);
+    await awaitColour(page, isRed);
     await pipeline.message(({ message }) => message === "eos");
     const seconds = (performance.now() - began) / 1000;
-    assert.ok(seconds > 4 && seconds < 7, `five seconds took ${seconds}`);
+    assert.ok(seconds > 9 && seconds < 13, `ten seconds took ${seconds}`);
   } finally {
     await rm(directory, { recursive: true });
   }

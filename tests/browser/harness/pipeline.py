@@ -34,7 +34,7 @@ line on standard input is a question or a command, with its arguments behind it:
     viewers         of each session what the statistics tell: `{fields, encoders, streams}`; and `millis`, how long
                     reading them took
     sent            the last timestamps, in nanoseconds, of what was sent to each viewer since `signals`, by pad
-    keys NAME       `{keys, bytesSinceKeyFrame}` of what has left an encoder since this was first asked
+    keys NAME       `{keys, bytesSinceKeyFrame, framesSinceKeyFrame, lastGop}` of what has left an encoder since this was first asked
     release PAD     releases a request pad of webrtcsink
     eos             sends EOS
 """
@@ -354,13 +354,15 @@ class Runner:
 
     def do_keys(self, name):
         if name not in self.counts:
-            self.counts[name] = {"keys": 0, "bytesSinceKeyFrame": 0}
+            self.counts[name] = dict(keys=0, bytesSinceKeyFrame=0, framesSinceKeyFrame=0, lastGop=0)
 
             def count(_pad, info):
                 buffer, counts = info.get_buffer(), self.counts[name]
                 if not buffer.has_flags(Gst.BufferFlags.DELTA_UNIT):
                     counts["keys"] += 1
-                    counts["bytesSinceKeyFrame"] = 0
+                    counts["lastGop"] = counts["framesSinceKeyFrame"]
+                    counts["bytesSinceKeyFrame"] = counts["framesSinceKeyFrame"] = 0
+                counts["framesSinceKeyFrame"] += 1
                 counts["bytesSinceKeyFrame"] += buffer.get_size()
                 return Gst.PadProbeReturn.OK
 

@@ -51,7 +51,8 @@ pub(crate) struct OutputSpec {
 pub(crate) enum Joining {
     /// With a new key frame; from the cache while the last one is recent.
     OnRequest,
-    /// From the cache whenever there is one: the input may make no key frames on request.
+    /// From the cache whenever there is one, for the input may make no key frames on request; one is asked for all
+    /// the same.
     FromCache,
     /// With the next key frame, whenever it comes.
     AtNextKeyFrame,
@@ -380,7 +381,12 @@ impl State {
         let viewer = output.id().viewer;
         let is_usable = rendition.gop.is_usable();
         let from_cache = match rendition.joining {
-            Joining::FromCache if is_usable => true,
+            Joining::FromCache if is_usable => {
+                // Asked all the same: if the input does make one, it ends the catching up with what is past.
+                let kind = RequestKind::Join { cached: true };
+                rendition.budget.handle_request(viewer, kind, now);
+                true
+            }
             Joining::FromCache | Joining::AtNextKeyFrame => {
                 rendition
                     .budget
