@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use gst::prelude::*;
 use weir_forwarding::{Extensions, OutgoingStream, RenditionId};
-use weir_negotiation::{CandidateGate, Format, GateLimits, LifecycleConfig, MediaKind, SessionLifecycle};
+use weir_negotiation::{
+    CandidateGate, Fingerprint, Format, GateLimits, LifecycleConfig, MediaKind, SessionLifecycle,
+};
 use weir_units::{SeqNo, Ssrc, Timestamp};
 
 use super::messages::ViewerNames;
@@ -29,6 +31,8 @@ pub(super) struct Viewer {
     pub(super) wants_offer: bool,
     pub(super) streams: BTreeMap<u32, ViewerStream>,
     next_mline: u32,
+    /// The certificates that the viewer announced.
+    pub(super) fingerprints: Vec<Fingerprint>,
     /// webrtcbin has opened its sockets.
     pub(super) has_sockets: bool,
     /// Statistics were asked for to learn the candidate pair.
@@ -100,6 +104,7 @@ impl Viewer {
             wants_offer: false,
             streams: BTreeMap::new(),
             next_mline: 0,
+            fingerprints: Vec::new(),
             has_sockets: false,
             awaits_pair: false,
         }
