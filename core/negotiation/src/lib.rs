@@ -34,4 +34,6 @@ pub use codec::{Codec, MediaKind};
 pub use format::{Fmtp, Format, MatchScore, OutOfPayloadTypes, assign_payload_types, match_fmtp};
 pub use lifecycle::{ConnectionState, EndReason, LifecycleConfig, SessionCommand, SessionLifecycle};
 pub use offer::{Feedback, MediaOffer, OfferOptions, complete_offer, read_offer};
-pub use sdp::{Direction, ExtensionIds, MAX_MEDIA, MAX_SDP_LEN, OfferedFormat, SdpError};
+pub use sdp::{
+    Direction, ExtensionIds, Fingerprint, MAX_MEDIA, MAX_SDP_LEN, OfferedFormat, SdpError, fingerprints,
+};

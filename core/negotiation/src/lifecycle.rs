@@ -20,6 +20,8 @@ pub enum EndReason {
     BadOffer,
     /// The viewer's answer cannot be used.
     BadAnswer,
+    /// The viewer's certificate is not the one that it announced.
+    BadCertificate,
     /// The viewer takes none of the codecs.
     NoCommonCodec,
     /// The viewer takes only codecs for which no encoder may be started.
@@ -46,13 +48,14 @@ pub enum EndReason {
 
 impl EndReason {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoAnswer,
         Self::NoConnection,
         Self::ConnectionFailed,
         Self::Vanished,
         Self::BadOffer,
         Self::BadAnswer,
+        Self::BadCertificate,
         Self::NoCommonCodec,
         Self::EncoderLimit,
         Self::MaxViewers,
@@ -75,6 +78,7 @@ impl EndReason {
             Self::Vanished => "vanished",
             Self::BadOffer => "bad-offer",
             Self::BadAnswer => "bad-answer",
+            Self::BadCertificate => "bad-certificate",
             Self::NoCommonCodec => "no-common-codec",
             Self::EncoderLimit => "encoder-limit",
             Self::MaxViewers => "max-viewers",
@@ -100,6 +104,7 @@ impl fmt::Display for EndReason {
             Self::Vanished => "nothing has been heard of the viewer",
             Self::BadOffer => "the offer cannot be used",
             Self::BadAnswer => "the answer cannot be used",
+            Self::BadCertificate => "the viewer's certificate is not the one that it announced",
             Self::NoCommonCodec => "the viewer takes none of the codecs of the stream",
             Self::EncoderLimit => "the viewer takes only codecs for which no further encoder may be started",
             Self::MaxViewers => "there are as many viewers as there may be",

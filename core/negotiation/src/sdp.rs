@@ -13,6 +13,38 @@ pub const MAX_SDP_LEN: usize = 256 * 1024;
 /// Most m-lines that a session description may have.
 pub const MAX_MEDIA: usize = 64;
 
+/// The hash of a certificate (RFC 8122 §5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The hash function's name, in lower case: `sha-256`.
+    pub function: String,
+    /// The hash.
+    pub hash: Vec<u8>,
+}
+
+/// All certificates that a description announces, those that cannot be read left out.
+pub fn fingerprints(sdp: &str) -> Vec<Fingerprint> {
+    let values = sdp.lines().filter_map(|line| line.strip_prefix("a=fingerprint:"));
+    let mut fingerprints: Vec<_> = values.filter_map(Fingerprint::parse).collect();
+    fingerprints.dedup();
+    fingerprints
+}
+
+impl Fingerprint {
+    /// `function hash`, the hash in hexadecimal bytes with colons between them.
+    fn parse(value: &str) -> Option<Self> {
+        let (function, hash) = value.trim().split_once(' ')?;
+        let byte = |byte: &str| {
+            let is_byte = byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit());
+            is_byte.then(|| u8::from_str_radix(byte, 16).ok()).flatten()
+        };
+        Some(Self {
+            function: function.to_ascii_lowercase(),
+            hash: hash.trim().split(':').map(byte).collect::<Option<_>>()?,
+        })
+    }
+}
+
 /// Which way media flows, as the one who wrote the description sees it (RFC 8866 §6.7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {

@@ -67,11 +67,12 @@ async function install(wsUrl) {
 
     /**
      * Watches the first producer, until it has `answered`, until it is `connected` or until there is a picture.
-     * `direction`: of each kind of media, if it is not to be received.
+     * `direction`: of each kind of media, if it is not to be received. `fingerprint`: of a certificate that is not its
+     * own, to answer with.
      *
      * @returns the session's id, which is also the video element's test id.
      */
-    async join({ direction = {}, until = "playing" } = {}) {
+    async join({ direction = {}, until = "playing", fingerprint } = {}) {
       const producers = await this.producers();
       const seen = messages.length;
       const isNew = (type) => (one) => one.type === type && messages.indexOf(one) >= seen;
@@ -109,7 +110,9 @@ async function install(wsUrl) {
         transceiver.direction = direction[transceiver.receiver.track.kind] ?? transceiver.direction;
       }
       await connection.setLocalDescription();
-      send({ type: "peer", sessionId, sdp: connection.localDescription });
+      const { type, sdp: answer } = connection.localDescription;
+      const told = fingerprint ? answer.replace(/a=fingerprint:.*/g, `a=fingerprint:${fingerprint}`) : answer;
+      send({ type: "peer", sessionId, sdp: { type, sdp: told } });
       const added = new Set();
       const add = (one) => {
         if (!isOurs("ice")(one) || added.has(one)) return;

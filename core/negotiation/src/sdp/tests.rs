@@ -315,3 +315,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn fingerprints_are_read_and_what_is_none_is_left_out() {
+    let sdp = "v=0\r\na=fingerprint:SHA-256 AB:0c:FF\r\nm=audio 9 X 0\r\na=fingerprint:sha-256 ab:0C:ff\r\n\
+               a=fingerprint:sha-512 00\r\na=fingerprint:sha-256 no\r\na=fingerprint:sha-256\r\na=fingerprint:sha-1 +1\r\n";
+    let expected = [("sha-256", vec![0xab, 0x0c, 0xff]), ("sha-512", vec![0])];
+    let expected = expected.map(|(function, hash)| Fingerprint {
+        function: function.to_owned(),
+        hash,
+    });
+    assert_eq!(fingerprints(sdp), expected);
+}

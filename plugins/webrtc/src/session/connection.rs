@@ -5,6 +5,9 @@ use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use weir_negotiation::Fingerprint;
 
 use super::retransmission::follow_transceivers;
 use super::rtcp_watch::RtcpWatch;
@@ -152,6 +155,47 @@ impl Connection {
         let candidate = candidate.strip_prefix("candidate:").unwrap_or(candidate);
         self.webrtcbin
             .emit_by_name::<()>("add-ice-candidate", &[&mline, &format!("candidate:{candidate}")]);
+    }
+
+    /// Whether the peer's certificate is one that was announced (RFC 8122, section 6.2). To be called once connected:
+    /// webrtcbin takes any certificate.
+    pub(crate) fn is_peer(&self, announced: &[Fingerprint]) -> bool {
+        let Some(certificate) = self.remote_certificate() else {
+            return false;
+        };
+        let Ok(certificate) = CertificateDer::from_pem_slice(certificate.as_bytes()) else {
+            return false;
+        };
+        announced.iter().any(|fingerprint| {
+            let hash = match fingerprint.function.as_str() {
+                "sha-256" => glib::ChecksumType::Sha256,
+                "sha-384" => glib::ChecksumType::Sha384,
+                "sha-512" => glib::ChecksumType::Sha512,
+                // What is weaker proves nothing (RFC 8827, section 6.5).
+                _ => return false,
+            };
+            let hex: String = fingerprint
+                .hash
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            glib::compute_checksum_for_data(hash, &certificate).is_some_and(|hash| hash == hex)
+        })
+    }
+
+    /// In PEM, of the transport that all media share.
+    fn remote_certificate(&self) -> Option<String> {
+        let transceivers = (0..).map_while(|index: i32| {
+            self.webrtcbin
+                .emit_by_name::<Option<gst_webrtc::WebRTCRTPTransceiver>>("get-transceiver", &[&index])
+        });
+        transceivers
+            .filter_map(|transceiver| {
+                let sender = transceiver.property::<Option<gst_webrtc::WebRTCRTPSender>>("sender")?;
+                let transport = sender.property::<Option<gst_webrtc::WebRTCDTLSTransport>>("transport")?;
+                transport.property::<Option<String>>("remote-certificate")
+            })
+            .next()
     }
 
     /// Asks for statistics: [`ConnectionEvent::Stats`] follows.

@@ -4,7 +4,8 @@ use gst::prelude::*;
 use weir_forwarding::RenditionId;
 use weir_negotiation::{
     AcceptedFormat, Codec, ConnectionState, EndReason, ExtensionIds, Format, GateVerdict, MediaAnswer,
-    Refusal, SessionCommand, choose_codec, complete_offer, read_answer, read_offer, take_candidates,
+    Refusal, SessionCommand, choose_codec, complete_offer, fingerprints, read_answer, read_offer,
+    take_candidates,
 };
 use weir_units::Timestamp;
 
@@ -399,6 +400,7 @@ impl Coordinator {
             return;
         };
         viewer.exchange = exchange;
+        viewer.fingerprints = fingerprints(&text);
         viewer
             .connection
             .set_remote_description(&gst_webrtc::WebRTCSessionDescription::new(
@@ -636,6 +638,11 @@ impl Coordinator {
             match command {
                 SessionCommand::Joined => (),
                 SessionCommand::Connected => {
+                    let is_peer = |viewer: &Viewer| viewer.connection.is_peer(&viewer.fingerprints);
+                    if !self.viewers.get(&id).is_some_and(is_peer) {
+                        self.end_viewer(id, EndReason::BadCertificate, None);
+                        return;
+                    }
                     self.attach_if_connected(id);
                     if let Some(viewer) = self.viewers.get_mut(&id) {
                         viewer.awaits_pair = true;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use gst::prelude::*;
 use weir_forwarding::{Extensions, OutgoingStream, RenditionId};
 use weir_negotiation::{
-    CandidateGate, ExtensionIds, Format, GateLimits, LifecycleConfig, MediaKind, SessionLifecycle,
+    CandidateGate, ExtensionIds, Fingerprint, Format, GateLimits, LifecycleConfig, MediaKind,
+    SessionLifecycle,
 };
 use weir_units::{SeqNo, Ssrc, Timestamp};
 
@@ -33,6 +34,8 @@ pub(super) struct Viewer {
     next_mline: u32,
     /// When the first offer went out.
     pub(super) offered_at: Option<Timestamp>,
+    /// The certificates that the viewer announced.
+    pub(super) fingerprints: Vec<Fingerprint>,
     /// webrtcbin has opened its sockets.
     pub(super) has_sockets: bool,
     /// The header extensions of the viewer's offer, if it made one: within a session an id has one meaning.
@@ -123,6 +126,7 @@ impl Viewer {
             streams: BTreeMap::new(),
             next_mline: 0,
             offered_at: None,
+            fingerprints: Vec::new(),
             has_sockets: false,
             extension_ids: None,
             awaits_pair: false,
