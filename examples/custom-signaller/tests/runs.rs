@@ -1,5 +1,4 @@
 //! The example, run as its readers would run it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
 
