@@ -10,11 +10,13 @@
 //! - [`input`]: from a sink pad to the renditions
 //! - [`signalling`]: the signaller's signals, as facts
 //! - [`coordinator`]: routes facts to viewers and streams, and carries out what they decide
+//! - [`sessions`], [`exchange`]: sessions from the request to the end, and their descriptions
 //! - [`viewer`], [`negotiation`]: one viewer's session, and what it is offered
 //! - [`stream`]: one sink pad's stream and its renditions
 //! - [`messages`], [`stats`]: what the application is told
 
 mod coordinator;
+mod exchange;
 mod imp;
 mod input;
 mod messages;
