@@ -19,7 +19,7 @@ use gst::glib;
 #[derive(Parser)]
 #[command(about)]
 enum Role {
-    /// Sends pictures until standard input ends
+    /// Sends pictures until a line comes in, or standard input ends
     Send(sender::Arguments),
     /// Receives pictures until there are enough
     Receive(receiver::Arguments),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use gst::glib;
 use gst::prelude::*;
 use serde::Serialize;
 
@@ -16,6 +17,9 @@ pub(crate) struct Arguments {
     /// The signalling server
     #[arg(long)]
     server: String,
+    /// Whom to watch: the sender's id at the server
+    #[arg(long)]
+    producer: String,
     /// The jitter buffer's latency, in milliseconds
     #[arg(long)]
     latency: u32,
@@ -53,7 +57,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let pipeline = gst::Pipeline::new();
     let source = gst::ElementFactory::make("webrtcsrc").build()?;
     settings::set_server(&source, &arguments.server);
-    source.set_property("connect-to-first-producer", true);
+    source
+        .property::<glib::Object>("signaller")
+        .set_property("producer-peer-id", &arguments.producer);
     if source.has_property("latency") {
         source.set_property("latency", arguments.latency);
     }

@@ -1,6 +1,5 @@
 //! The sending end: `appsrc ! webrtcsink`.
 
-use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -167,12 +166,12 @@ fn send(appsrc: &gst_app::AppSrc, stopped: &AtomicBool) -> Result<usize> {
     Ok(index)
 }
 
-/// Whoever started this ends it by closing the pipe, and so by ending itself.
+/// Whoever started this ends it by a line, or by ending itself, which closes the pipe.
 fn stop_with_standard_input() -> Arc<AtomicBool> {
     let stopped = Arc::new(AtomicBool::new(false));
     let flag = stopped.clone();
     std::thread::spawn(move || {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        let _ = std::io::stdin().read_line(&mut String::new());
         flag.store(true, Ordering::Relaxed);
     });
     stopped
