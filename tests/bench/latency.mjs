@@ -1,11 +1,14 @@
 /**
  * How old a picture is when it comes out: from a frame into webrtcsink to the same frame, decoded, out of webrtcsrc.
  *
- *   cargo xtask bench latency [-- --rounds 5 --pictures 300 --latencies 20,200]
+ *   cargo xtask bench latency [-- --rounds 5 --pictures 300 --latencies 20,200 --congestion gcc,disabled]
  *
  * Both elements of a run are of one plugin, ours and the incumbent's in turns, in one run and under the same conditions:
  * the same program at both ends (tests/bench/timecode), source, signalling server, codec, bitrate and jitter buffer. A run
  * whose settings differ from the first one's fails the bench.
+ *
+ * With `gcc` the incumbent runs as it is used: its estimator moves the bitrate, and its pacer delays packets. With
+ * `disabled` both encoders keep one bitrate, which shows what remains without.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
@@ -18,10 +21,14 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "5" },
     pictures: { type: "string", default: "300" },
     latencies: { type: "string", default: "20,200" },
+    congestion: { type: "string", default: "gcc,disabled" },
   },
 });
 const ROUNDS = Number(options.rounds);
-const LATENCIES = options.latencies.split(",").map(Number);
+const CASES = options.congestion
+  .split(",")
+  .flatMap((congestion) => options.latencies.split(",").map((latency) => ({ congestion, latency: Number(latency) })));
+const title = ({ congestion, latency }) => `${congestion}, ${latency} ms`;
 const SOURCE = "appsrc is-live=true, I420 1280x720 at 30 frames/s, a texture that moves";
 const TARGET = 0.8;
 const PEERS = process.env.WEIR_PEERS_PLUGIN_DIR;
@@ -41,14 +48,14 @@ const runs = [];
 for (let round = 0; round < ROUNDS; round += 1) {
   // In turns, so that a machine that warms up favours nobody.
   const names = round % 2 === 0 ? ["weir", "incumbent"] : ["incumbent", "weir"];
-  for (const latency of LATENCIES) {
+  for (const of of CASES) {
     for (const name of names) {
-      const run = { name, latency, round, ...(await measure(name, latency)) };
+      const run = { name, ...of, round, ...(await measure(name, of)) };
       assertLike(run);
       runs.push(run);
       const { p50, p95 } = summary(run.latencies);
       console.log(
-        `round ${round + 1}/${ROUNDS}, jitter buffer ${latency} ms, ${name}: p50 ${p50} ms, p95 ${p95} ms, ` +
+        `round ${round + 1}/${ROUNDS}, ${title(of)}, ${name}: p50 ${p50} ms, p95 ${p95} ms, ` +
           `${run.unreadable} unreadable, load ${run.load}`,
       );
     }
@@ -56,14 +63,14 @@ for (let round = 0; round < ROUNDS; round += 1) {
 }
 await report();
 
-async function measure(name, latency) {
+async function measure(name, { congestion, latency }) {
   const env = PLUGINS[name];
   const load = loadavg()[0].toFixed(1);
   const server = await startServer();
   let sender, receiver, watcher;
   try {
     const place = ["--server", server.wsUrl];
-    sender = await startProcess(PROGRAM, ["send", ...place], { env, stdin: "pipe", ready: /^sending$/ });
+    sender = await startProcess(PROGRAM, ["send", ...place, "--congestion-control", congestion], { env, stdin: "pipe", ready: /^sending$/ });
     watcher = await WireViewer.connect(server.wsUrl);
     const producer = await watcher.producer();
     receiver = await startProcess(
@@ -89,11 +96,12 @@ async function measure(name, latency) {
   }
 }
 
-/** Fails unless a run was set like the first with its latency, and its jitter buffers as they should be. */
-function assertLike({ name, latency, settings, encoder }) {
-  const first = runs.find((other) => other.latency === latency) ?? { settings, encoder };
+/** Fails unless a run was set like the first of its case, and its jitter buffers as they should be. */
+function assertLike({ name, congestion, latency, settings, encoder }) {
+  const first = runs.find((other) => title(other) === title({ congestion, latency })) ?? { settings, encoder };
+  // An estimator moves the bitrate from where both start.
   const comparable = ({ settings: { sink, source }, encoder }) =>
-    JSON.stringify({ sink, source, bitrate: encoder["target-bitrate"] });
+    JSON.stringify({ sink, source, bitrate: congestion === "disabled" && encoder["target-bitrate"] });
   const [ours, theirs] = [comparable({ settings, encoder }), comparable(first)];
   if (ours !== theirs) throw new Error(`${name} is set otherwise than the first run:\n${ours}\n${theirs}`);
   const { jitterBuffers } = settings;
@@ -110,11 +118,11 @@ async function assertCongestionControl() {
 
 async function report() {
   const figures = {};
-  for (const latency of LATENCIES) {
-    figures[latency] = {};
+  for (const of of CASES) {
+    figures[title(of)] = {};
     for (const name of Object.keys(PLUGINS)) {
-      const own = runs.filter((run) => run.name === name && run.latency === latency);
-      figures[latency][name] = summary(own.flatMap(({ latencies }) => latencies));
+      const own = runs.filter((run) => run.name === name && title(run) === title(of));
+      figures[title(of)][name] = summary(own.flatMap(({ latencies }) => latencies));
     }
   }
   console.log(`\nage of a picture when it comes out, ms; ${ROUNDS} rounds of ${options.pictures} pictures; ${machine()}`);
@@ -124,14 +132,13 @@ async function report() {
     const { origin, encoder, decoders } = runs.find((run) => run.name === name);
     console.log(`${name}: ${origin}, encoder ${JSON.stringify(encoder)}, decoders ${decoders.join(" ")}`);
   }
-  console.log("| jitter buffer | | p50 | p95 |\n|---|---|---|---|");
-  for (const latency of LATENCIES) {
-    const { weir, incumbent } = figures[latency];
-    for (const [name, { p50, p95 }] of Object.entries(figures[latency])) {
-      console.log(`| ${latency} ms | ${name} | ${p50} | ${p95} |`);
+  console.log("| congestion control, jitter buffer | | p50 | p95 |\n|---|---|---|---|");
+  for (const [of, { weir, incumbent }] of Object.entries(figures)) {
+    for (const [name, { p50, p95 }] of Object.entries({ weir, incumbent })) {
+      console.log(`| ${of} | ${name} | ${p50} | ${p95} |`);
     }
     const ratio = (key) => (weir[key] / incumbent[key]).toFixed(2);
-    console.log(`| ${latency} ms | ours / theirs (target ≤ ${TARGET}) | ${ratio("p50")} | ${ratio("p95")} |`);
+    console.log(`| ${of} | ours / theirs (target ≤ ${TARGET}) | ${ratio("p50")} | ${ratio("p95")} |`);
   }
   const folder = join(ROOT, "target", "bench");
   await mkdir(folder, { recursive: true });

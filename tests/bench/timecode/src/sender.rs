@@ -17,9 +17,9 @@ pub(crate) struct Arguments {
     /// The signalling server
     #[arg(long)]
     server: String,
-    /// The bitrate, in bit/s: the encoder starts with it, and congestion control keeps to it
-    #[arg(long, default_value_t = 2_048_000)]
-    bitrate: u32,
+    /// The sink's `congestion-control`
+    #[arg(long, default_value = "gcc")]
+    congestion_control: String,
     /// Notes what passes every pad, too
     #[arg(long)]
     stages: bool,
@@ -70,9 +70,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let sink = gst::ElementFactory::make("webrtcsink").build()?;
     settings::set_server(&sink, &arguments.server);
     sink.set_property("video-caps", gst::Caps::new_empty_simple("video/x-vp8"));
-    for bitrate in ["start-bitrate", "min-bitrate", "max-bitrate"] {
-        sink.set_property(bitrate, arguments.bitrate);
+    // Bitrates keep their defaults, which are alike, while congestion is controlled: to cap the estimate at what the
+    // encoder makes would have pictures wait for seconds in the incumbent's pacer. Without an estimate the cap is the
+    // bitrate that the incumbent encodes with.
+    if arguments.congestion_control == "disabled" {
+        let start: u32 = sink.property("start-bitrate");
+        sink.set_property("max-bitrate", start);
     }
+    sink.set_property_from_str("congestion-control", &arguments.congestion_control);
     sink.set_property("do-fec", false);
     let encoder = note_encoder(&sink);
     let of_consumers = arguments.stages.then(|| stages.clone());

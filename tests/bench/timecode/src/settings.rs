@@ -25,7 +25,11 @@ pub(crate) fn origin(element: &gst::Element) -> String {
     };
     let file = plugin.filename();
     let file = file.as_deref().and_then(|path| path.file_name());
-    format!("{} {}", file.unwrap_or_default().to_string_lossy(), plugin.version())
+    format!(
+        "{} {}",
+        file.unwrap_or_default().to_string_lossy(),
+        plugin.version()
+    )
 }
 
 /// Points the element's signaller at the server.
