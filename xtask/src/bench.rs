@@ -30,6 +30,8 @@ struct Bench {
     about: &'static str,
     /// Whether it compares with the incumbent, and so needs it built.
     compares: bool,
+    /// The package of the programs that the script starts, if it has any.
+    package: Option<&'static str>,
 }
 
 const BENCHES: &[Bench] = &[
@@ -37,11 +39,13 @@ const BENCHES: &[Bench] = &[
         name: "startup",
         about: "from a session's start to the first frame in a browser, first viewer and later ones",
         compares: true,
+        package: None,
     },
     Bench {
         name: "latency",
         about: "from a frame into webrtcsink to the same frame out of webrtcsrc",
         compares: true,
+        package: Some("weir-timecode"),
     },
 ];
 
@@ -70,6 +74,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     packages::ensure(&purposes, consent)?;
     build::pages()?;
     build::plugin_and_server(Profile::Release)?;
+    if let Some(package) = bench.package {
+        Step::cargo(["build", "-p", package])
+            .arguments(Profile::Release.cargo_flags())
+            .minutes(40)
+            .run()?;
+    }
     // Benches drive browsers as the tests do.
     build::node_modules(&workspace::root().join("tests/browser"))?;
     Step::new("node", [script])
@@ -87,6 +97,7 @@ fn folder() -> PathBuf {
 /// Where a bench finds what it measures.
 fn environment(bench: &Bench) -> Result<Vec<(&'static str, PathBuf)>> {
     let mut environment = workspace::built_environment(Profile::Release);
+    environment.push(("WEIR_TIMECODE", Profile::Release.folder().join("weir-timecode")));
     if bench.compares {
         let peers = peers::ensure()?;
         environment.push(("WEIR_PEERS_PLUGIN_DIR", peers.plugins));
