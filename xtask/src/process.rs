@@ -34,6 +34,14 @@ impl Step {
     ) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(crate::workspace::root());
+        // `cargo run` describes this package in the environment. Build scripts that look there would be run anew for it,
+        // also when cargo is started by something else in between.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
         Self {
             command,
             limit: DEFAULT_LIMIT,
@@ -43,15 +51,7 @@ impl Step {
 
     /// The toolchain's cargo.
     pub(crate) fn cargo<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
-        let mut step = Self::new("cargo", arguments);
-        // `cargo run` describes the package xtask in the environment; a build script that reads it would be built anew.
-        for (name, _) in std::env::vars_os() {
-            let name_text = name.to_string_lossy();
-            if name_text.starts_with("CARGO_PKG_") || name_text.starts_with("CARGO_MANIFEST_") {
-                step.command.env_remove(&name);
-            }
-        }
-        step
+        Self::new("cargo", arguments)
     }
 
     pub(crate) fn arguments<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {

@@ -70,8 +70,8 @@ pub fn launch_line(input: &Input, contents: Option<&Contents>, serving: &Serving
         .collect();
     let mut parts = vec![format!("webrtcsink name=ws {}", properties.join(" "))];
     match input {
-        Input::Test => parts.extend([TEST_VIDEO, TEST_AUDIO].map(to_sink)),
-        Input::Device(path) => parts.push(to_sink(&device_video(path))),
+        Input::Test => parts.extend([to_sink(TEST_VIDEO, "video"), to_sink(TEST_AUDIO, "audio")]),
+        Input::Device(path) => parts.push(to_sink(&device_video(path), "video")),
         Input::Media(media) => parts.extend(media_parts(media, contents)),
     }
     let words: Vec<_> = parts
@@ -82,8 +82,8 @@ pub fn launch_line(input: &Input, contents: Option<&Contents>, serving: &Serving
     format!("gst-launch-1.0 {}", words.join(" "))
 }
 
-fn to_sink(part: &str) -> String {
-    format!("{part} ! queue ! ws.")
+fn to_sink(part: &str, kind: &str) -> String {
+    format!("{part} ! queue ! ws.{kind}_0")
 }
 
 fn media_parts(media: &Media, contents: Option<&Contents>) -> Vec<String> {
@@ -123,9 +123,12 @@ fn stream_part(stream: &Stream, kind: &str, live: bool) -> String {
     let way = match (&stream.plan, live) {
         (Plan::PassThrough, true) => "parsebin".to_owned(),
         (Plan::PassThrough, false) => "clocksync".to_owned(),
-        (Plan::Transcode(_), _) => format!("decodebin ! {kind}convert"),
+        (Plan::Transcode(_), true) => format!("decodebin ! {kind}convert"),
+        (Plan::Transcode(_), false) => format!("decodebin ! {kind}convert ! clocksync"),
     };
-    to_sink(&format!("{select}{way}"))
+    // The queue comes first: a file is read by one thread, which may not wait for any of the streams. The sink's pad is
+    // named: nobody knows yet what will come out of the queue.
+    format!("{select}queue ! {way} ! ws.{kind}_0")
 }
 
 /// A property's value as gst-launch reads it.
@@ -194,6 +197,9 @@ mod tests {
             line.contains("web-server-host-addr=http://127.0.0.1:8080/"),
             "{line}"
         );
-        assert_eq!(line.matches("! queue ! ws.").count(), 2, "{line}");
+        assert!(
+            line.contains("! queue ! ws.video_0 ") && line.ends_with("! queue ! ws.audio_0"),
+            "{line}"
+        );
     }
 }
