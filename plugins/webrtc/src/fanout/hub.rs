@@ -153,7 +153,7 @@ impl Hub {
             let Some(expected) = state.renditions.get_mut(&rendition) else {
                 return;
             };
-            if expected.joining != Joining::OnRequest {
+            if expected.joining != Joining::OnRequest || !expected.has_begun {
                 return;
             }
             let kind = RequestKind::Join {
@@ -327,6 +327,8 @@ pub(super) struct RenditionState {
     budget: KeyFrameBudget,
     clock_rate: u32,
     joining: Joining,
+    /// Its first frame is out.
+    has_begun: bool,
 }
 
 impl RenditionState {
@@ -337,10 +339,12 @@ impl RenditionState {
             budget: KeyFrameBudget::new(KeyFrameConfig::default()),
             clock_rate,
             joining,
+            has_begun: false,
         }
     }
 
     pub(super) fn handle_frame(&mut self, frame: &Arc<Frame<Packet>>, now: Timestamp) {
+        self.has_begun = true;
         self.gop.handle_frame(frame);
         if frame.key {
             self.budget.handle_key_frame(now);
@@ -393,6 +397,8 @@ impl State {
                     .handle_request(viewer, RequestKind::Join { cached: false }, now);
                 false
             }
+            // An encoder begins with a key frame by itself.
+            Joining::OnRequest if !rendition.has_begun => false,
             Joining::OnRequest => {
                 let kind = RequestKind::Join { cached: is_usable };
                 rendition.budget.handle_request(viewer, kind, now) == Answer::FromCache

@@ -76,7 +76,6 @@ fn a_viewer_whose_push_returns_late_goes_on_with_a_key_frame() {
     let (release, released) = mpsc::channel::<()>();
     let late = stage.join_blocking(1, released);
     let other = stage.join(2);
-    stage.event(|event| event == HubEvent::KeyFrameWanted(RENDITION));
     stage.frame(1);
     stage.frame(1);
     // Frames reach the other one only once the thread that blocks has been replaced.
@@ -140,10 +139,20 @@ fn a_viewer_that_was_detached_gets_nothing_more() {
 }
 
 #[test]
+fn who_waits_for_an_encoders_first_frame_costs_no_key_frame() {
+    let mut stage = Stage::new(Joining::OnRequest);
+    stage.hub.expect(1, RENDITION);
+    let viewer = stage.join(1);
+    stage.frame(1);
+    viewer.next();
+    stage.hub.drain();
+    assert_eq!(stage.event(|_| true), HubEvent::Drained);
+}
+
+#[test]
 fn requests_that_crossed_with_a_key_frame_cost_no_other() {
     let mut stage = Stage::new(Joining::OnRequest);
     let viewer = stage.join(1);
-    stage.event(|event| event == HubEvent::KeyFrameWanted(RENDITION));
     stage.frame(1);
     viewer.next();
     for _ in 0..50 {
