@@ -35,7 +35,11 @@ impl Scene {
                 // Slopes and edges of several sizes; the same again after one width, so that it can go round.
                 let x = x % WIDTH;
                 let slope = (x * 2 + y) % 128;
-                let edges = if (x / 40 + y / 24) % 3 == 0 { 48 } else { 0 };
+                let edges = if (x / 40 + y / 24).is_multiple_of(3) {
+                    48
+                } else {
+                    0
+                };
                 let detail = (x * y / 7) % 16;
                 *luma = u8::try_from(40 + slope + edges + detail).unwrap_or(WHITE);
             }
