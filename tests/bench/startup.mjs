@@ -37,11 +37,11 @@ if (!PEERS)
 const SINKS = {
   weir: {
     GST_PLUGIN_PATH: process.env.WEIR_PLUGIN_DIR,
-    GST_REGISTRY: "/tmp/weir-bench-registry.bin",
+    GST_REGISTRY: join(ROOT, "target", "bench-registry.bin"),
   },
   incumbent: {
     GST_PLUGIN_PATH: PEERS,
-    GST_REGISTRY: "/tmp/weir-bench-peers-registry.bin",
+    GST_REGISTRY: join(ROOT, "target", "bench-peers-registry.bin"),
   },
 };
 

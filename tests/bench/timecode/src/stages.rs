@@ -1,8 +1,7 @@
 //! Where a picture is at what time: what passes the pads of elements of interest.
 //!
-//! A picture is told apart by order: of the buffers that end a picture, the nth at one stage is the nth at the next, from
-//! a moment on at which nothing is under way. As that holds for no more than a short while on a lossy path, stages are
-//! for finding out and no part of the figures.
+//! Stages are for finding out and no part of the figures: a stage is named by its element's factory, and which passage
+//! at one stage is which at the next is not told.
 
 use std::sync::{Arc, Mutex};
 
